@@ -1,0 +1,3 @@
+"""zbuild: make for container images."""
+
+__version__ = "0.1.0"

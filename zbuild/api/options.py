@@ -1,0 +1,59 @@
+"""What a caller can ask of a build, and what it gets back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    from zbuild.events.types import Action
+
+PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class BuildOptions:
+    """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image."""
+
+    jobs: int = 0
+    keep_going: bool = False
+    always: bool = False
+    build_args: tuple[tuple[str, str], ...] = ()
+    target: str = ""
+    tags: tuple[str, ...] = ()
+    backend: str = ""
+    pull: PullChoice = "missing"
+    wait: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What became of one stage."""
+
+    name: str
+    key: str
+    action: Action
+    seconds: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageReport:
+    """A built image; sizes in bytes, times in milliseconds (`build_time_ms`: the time spent on its stages in this run)."""
+
+    name: str
+    image_id: str
+    digest: str
+    tags: tuple[str, ...]
+    layer_count: int
+    size: int
+    build_time_ms: int
+    stages: tuple[StageReport, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """All images that were asked for, as they stand at the end of the run."""
+
+    images: tuple[ImageReport, ...]
+    seconds: float

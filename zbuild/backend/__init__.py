@@ -1,0 +1,1 @@
+"""Backends run instructions and hold images."""

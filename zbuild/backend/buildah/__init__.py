@@ -1,0 +1,1 @@
+"""Linux images through buildah."""

@@ -1,0 +1,132 @@
+"""What a backend is: the one face the rest of zbuild knows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from zbuild.base.platform import Platform
+    from zbuild.events.bus import Emit
+    from zbuild.model.image_config import ImageConfig
+    from zbuild.model.steps import Selection, Step
+
+PullPolicy: TypeAlias = Literal["newer", "always", "never", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a backend can do: target operating systems, whether RUN works, and how it runs things (for people)."""
+
+    systems: tuple[str, ...]
+    run: bool
+    networks: tuple[str, ...] = ("host",)
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseImage:
+    """An image in the backend's store that stages can start from. `digest` is its manifest's, `diff_ids` its layers'."""
+
+    image_id: str
+    digest: str
+    config: ImageConfig
+    diff_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageBuild:
+    """An order to build one stage.
+
+    `base` None is scratch. `images` maps vertex ids and references in the steps' origins to image ids. `names` are
+    tags to commit under ("" or none: the backend's own name for the key). `exports` are selections of the result
+    whose digests are wanted. `log` is the file that all output also goes to.
+
+    """
+
+    stage: str
+    key: str
+    platform: Platform
+    base: BaseImage | None
+    steps: tuple[Step, ...]
+    config: ImageConfig
+    names: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    exports: tuple[Selection, ...] = ()
+    format: Literal["oci", "docker"] = "oci"
+    annotations: tuple[tuple[str, str], ...] = ()
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """A finished stage: all figures real. `size` in bytes over all layers; `seconds` per step; digests per selection."""
+
+    image_id: str
+    digest: str
+    diff_ids: tuple[str, ...]
+    size: int
+    layer_count: int
+    seconds: tuple[float, ...]
+    exports: tuple[tuple[Selection, str], ...] = ()
+
+
+class Backend(Protocol):
+    """Runs instructions, holds images. Calls may come from several threads at once."""
+
+    name: str
+
+    def capabilities(self) -> Capabilities:
+        """Say what this backend can do here, probing it once and remembering.
+
+        Raises BackendError, with what to install as its hint, when it cannot work on this machine.
+        """
+        ...
+
+    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
+        """Find a base image, pulling it as the policy says.
+
+        Raises RegistryError when it is not to be had.
+        """
+        ...
+
+    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+        """Run a stage's steps on its base and commit the result; on return it is durable.
+
+        Raises StageError for a step that failed, ImageGoneError for a missing image, BackendError for its own faults.
+        """
+        ...
+
+    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """Digest what each selection takes from an image (as COPY --from would)."""
+        ...
+
+    def images(self) -> Mapping[str, tuple[str, ...]]:
+        """List every image in the store, id → names; cheap enough to call in every run."""
+        ...
+
+    def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return (path, size, mtime_ns, inode) of the files that change whenever an image is added, named or removed."""
+        ...
+
+    def tag(self, image_id: str, names: Sequence[str]) -> None:
+        """Give an image more names, taking each from whatever image had it."""
+        ...
+
+    def remove(self, image_ids: Sequence[str]) -> None:
+        """Remove images, with all their names; ones that are gone are no error."""
+        ...
+
+    def sweep(self) -> tuple[str, ...]:
+        """Remove working containers and images that dead runs of this workspace left; say what was removed."""
+        ...
+
+    def cancel(self) -> None:
+        """Stop every process this backend has started, and let `build` calls end with an error."""
+        ...
+
+    def close(self) -> None:
+        """Release what the backend holds; called once, at the end of a run."""
+        ...

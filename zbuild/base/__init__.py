@@ -1,0 +1,1 @@
+"""Pure values: digests, spans, diagnostics, errors, platforms, references."""

@@ -1,0 +1,22 @@
+"""Durations as Go writes them (`1m30s`, `500ms`), which Dockerfiles and ZImagefiles use."""
+
+from __future__ import annotations
+
+import re
+
+_UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
+
+
+def parse_duration(text: str) -> int:
+    """Return a duration in nanoseconds; a bare number is seconds.
+
+    Raises ValueError for anything else.
+    """
+    word = text.strip()
+    if re.fullmatch(r"\d+(\.\d+)?", word):
+        return round(float(word) * 10**9)
+    if not word or _PART.sub("", word):
+        msg = f"'{text}' is not a duration; write it like 30s, 1m30s or 500ms"
+        raise ValueError(msg)
+    return round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(word)))

@@ -1,0 +1,1 @@
+"""What happens during a build, told as frozen events to whoever listens."""

@@ -1,0 +1,1 @@
+"""Runs what the plan says must run, through doit."""

@@ -1,0 +1,1 @@
+"""Build files to the intermediate representation."""

@@ -1,0 +1,1 @@
+"""zbuild.yaml (and ZPipeline.yaml): the workspace."""

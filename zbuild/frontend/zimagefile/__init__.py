@@ -1,0 +1,1 @@
+"""ZImagefile: one image, in YAML."""

@@ -1,0 +1,1 @@
+"""The intermediate representation: what every frontend makes and everything after it reads."""

@@ -1,0 +1,72 @@
+"""A workspace as its build files describe it, before anything is resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from zbuild.model.ops import NOWHERE
+
+if TYPE_CHECKING:
+    from zbuild.base.span import Span
+    from zbuild.model.definition import Definition
+    from zbuild.model.mounts import CacheMount
+    from zbuild.model.ops import Pairs
+
+ImageFormat: TypeAlias = Literal["oci", "docker"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSpec:
+    """An image of the workspace. Paths are relative to the workspace, with `/`; "" for `file` means: found in `context`.
+
+    `definition` is given for an image defined inline (and for an included ZImagefile or Dockerfile `file` is).
+    `depends_on` orders, and is in no key. Values are interpolated already.
+    """
+
+    name: str
+    context: str = "."
+    file: str = ""
+    definition: Definition | None = None
+    tags: tuple[str, ...] = ()
+    build_args: Pairs = ()
+    depends_on: tuple[str, ...] = ()
+    target: str = ""
+    platforms: tuple[str, ...] = ()
+    os: str = ""
+    no_cache: bool = False
+    format: ImageFormat = "oci"
+    retries: int = 0
+    cache_mounts: tuple[CacheMount, ...] = ()
+    labels: Pairs = ()
+    annotations: Pairs = ()
+    pull: str = ""
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A name for several images; members are image names, other groups, or patterns."""
+
+    name: str
+    members: tuple[str, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A workspace: `root` is its absolute folder; `files` are the build files read, relative to it.
+
+    `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
+    one of them changes, the project must be read again.
+    """
+
+    root: str
+    images: tuple[ImageSpec, ...] = ()
+    groups: tuple[Group, ...] = ()
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    def image(self, name: str) -> ImageSpec | None:
+        """Return the image of that name."""
+        return next((spec for spec in self.images if spec.name == name), None)

@@ -1,0 +1,103 @@
+"""What a backend does for a stage: instructions with every variable expanded and every name resolved.
+
+Only these change files. What merely sets configuration (ENV, LABEL, CMD …) is gathered in the stage's `ImageConfig`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
+
+from zbuild.model.ops import NOWHERE
+
+if TYPE_CHECKING:
+    from zbuild.base.span import Span
+    from zbuild.model.mounts import Mount
+    from zbuild.model.ops import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which files of a tree a COPY takes: patterns relative to the tree's root, as COPY's sources are written.
+
+    `exclude` are ignore patterns on top of the context's own; `parents` keeps the sources' folders (--parents).
+    """
+
+    sources: tuple[str, ...]
+    exclude: tuple[str, ...] = ()
+    parents: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ContextOrigin:
+    """Files of a context: `path` is its absolute folder, `ignore` the patterns of its ignore file, in order."""
+
+    path: str
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageOrigin:
+    """Files of another stage's result; `vertex` is its id in the graph."""
+
+    vertex: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOrigin:
+    """Files of an image that is not built here, by its reference; `digest` names its manifest."""
+
+    reference: str
+    digest: str
+
+
+Origin: TypeAlias = ContextOrigin | StageOrigin | ImageOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """Run `argv` in the image. `env` is everything set for it, in order; "" for `user` and `network` is the default.
+
+    `text` is what people are shown; it, `timeout` (nanoseconds, 0 = none), `retries` and the span are in no key.
+    """
+
+    argv: tuple[str, ...]
+    env: Pairs = ()
+    user: str = ""
+    workdir: str = "/"
+    mounts: tuple[Mount, ...] = ()
+    origins: tuple[tuple[str, Origin], ...] = ()
+    network: str = ""
+    text: str = field(default="", compare=False)
+    timeout: int = field(default=0, compare=False)
+    retries: int = field(default=0, compare=False)
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """Copy a selection to `dest`, an absolute path that keeps a trailing slash where one was written.
+
+    `owner` is `user[:group]` or "" (root for a context, kept for a stage or image); `mode` octal digits or "".
+    """
+
+    origin: Origin
+    selection: Selection
+    dest: str
+    owner: str = ""
+    mode: str = ""
+    extract: bool = False
+    text: str = field(default="", compare=False)
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FolderStep:
+    """Make a folder (WORKDIR), with its parents, owned by root, mode 0755, unless it is there."""
+
+    path: str
+    text: str = field(default="", compare=False)
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Step: TypeAlias = RunStep | CopyStep | FolderStep

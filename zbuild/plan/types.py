@@ -1,0 +1,38 @@
+"""The plan: every stage the targets need, in order, each with what will be done and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+PlanAction: TypeAlias = Literal["run", "maybe", "cached", "pulled"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """One stage of a plan.
+
+    `maybe`: it runs only if what it copies from a stage that runs comes out different (early cutoff); `reason` says
+    which. `key` is the key its result will be recorded under, "" where it depends on results still to come.
+    `seconds` is what it took the last time, None when it never ran. `depends` are ids of stages it waits for.
+    """
+
+    id: str
+    action: PlanAction
+    reason: str
+    key: str = ""
+    seconds: float | None = None
+    depends: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages in the order of the graph: what a stage needs comes before it."""
+
+    targets: tuple[str, ...]
+    stages: tuple[PlannedStage, ...]
+    backend: str = ""
+
+    def count(self, action: PlanAction) -> int:
+        """Return how many stages have that action."""
+        return sum(1 for stage in self.stages if stage.action == action)

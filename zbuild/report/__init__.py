@@ -1,0 +1,1 @@
+"""Displays: they read events and nothing else."""

@@ -1,0 +1,1 @@
+"""What zbuild remembers between runs, in .zbuild/."""

@@ -1,0 +1,1 @@
+"""From bytes to nodes and words: the reading that all frontends share."""
