@@ -39,7 +39,7 @@ class StageReport:
 
 @dataclass(frozen=True, slots=True)
 class ImageReport:
-    """A built image; sizes in bytes, times in milliseconds (`build_time_ms`: the time spent on its stages in this run)."""
+    """A built image; sizes in bytes, times in ms (`build_time_ms`: spent on its stages in this run)."""
 
     name: str
     image_id: str

@@ -28,7 +28,7 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """An image in the backend's store that stages can start from. `digest` is its manifest's, `diff_ids` its layers'."""
+    """An image in the store that stages can start from. `digest` is its manifest's, `diff_ids` its layers'."""
 
     image_id: str
     digest: str
@@ -62,7 +62,7 @@ class StageBuild:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """A finished stage: all figures real. `size` in bytes over all layers; `seconds` per step; digests per selection."""
+    """A finished stage, all real. `size` in bytes over all layers; `seconds` per step; digests per selection."""
 
     image_id: str
     digest: str
@@ -108,7 +108,7 @@ class Backend(Protocol):
         ...
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
-        """Return (path, size, mtime_ns, inode) of the files that change whenever an image is added, named or removed."""
+        """Return (path, size, mtime_ns, inode) of the files that change when an image comes, goes or is named."""
         ...
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:

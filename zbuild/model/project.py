@@ -18,7 +18,7 @@ ImageFormat: TypeAlias = Literal["oci", "docker"]
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """An image of the workspace. Paths are relative to the workspace, with `/`; "" for `file` means: found in `context`.
+    """An image of the workspace. Paths are relative to the workspace; `file` "" means: found in `context`.
 
     `definition` is given for an image defined inline (and for an included ZImagefile or Dockerfile `file` is).
     `depends_on` orders, and is in no key. Values are interpolated already.
