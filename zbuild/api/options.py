@@ -57,3 +57,14 @@ class BuildReport:
 
     images: tuple[ImageReport, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ImageListing:
+    """An image of the workspace as `zbuild list` shows it; `file` "" for one defined inline."""
+
+    name: str
+    context: str
+    file: str
+    tags: tuple[str, ...]
+    groups: tuple[str, ...] = ()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
@@ -73,6 +73,14 @@ class StageResult:
     exports: tuple[tuple[Selection, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """An order that a run began and never recorded: the names it commits under, and when it began (unix time)."""
+
+    names: tuple[str, ...]
+    started: float
+
+
 class Backend(Protocol):
     """Runs instructions, holds images. Calls may come from several threads at once."""
 
@@ -119,8 +127,12 @@ class Backend(Protocol):
         """Remove images, with all their names; ones that are gone are no error."""
         ...
 
-    def sweep(self) -> tuple[str, ...]:
-        """Remove working containers and images that dead runs of this workspace left; say what was removed."""
+    def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
+        """Remove what dead runs of this workspace left, and say what was removed.
+
+        That is: its working containers, its own-named images whose id is not in `keep`, and images that an
+        `unfinished` order committed under a user's tag without being recorded. Called under the workspace's lock.
+        """
         ...
 
     def cancel(self) -> None:

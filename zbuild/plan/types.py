@@ -36,3 +36,26 @@ class Plan:
     def count(self, action: PlanAction) -> int:
         """Return how many stages have that action."""
         return sum(1 for stage in self.stages if stage.action == action)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One input of one instruction that differs from the record: `old` or `new` is "" when it was not there.
+
+    `instruction` is as people wrote it, `what` the input (`file src/main.c`, `ARG VERSION`, `base`, `instruction`).
+    """
+
+    instruction: str
+    what: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageExplanation:
+    """Why a stage would run, or would not."""
+
+    id: str
+    action: PlanAction
+    reason: str
+    changes: tuple[Change, ...] = ()
