@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ class ZbuildError(Exception):
     `code` names the kind of problem for machines, `span` its place in a build file, `hint` the next step.
     """
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
 
     def __init__(self, code: str, message: str, *, span: Span | None = None, hint: str = "") -> None:
         super().__init__(message)
@@ -78,6 +78,7 @@ class InterruptedBuildError(ZbuildError):
     def __init__(self, signum: int) -> None:
         super().__init__("interrupted", f"interrupted by signal {signum}")
         self.signum = signum
+        self.exit_code = 128 + signum
 
 
 class StageError(ZbuildError):

@@ -1,0 +1,138 @@
+"""`.zbuild/`, the folder beside `zbuild.yaml` in which everything that outlives a run is kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zbuild.base.errors import StateError
+from zbuild.state.faults import state_fault
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAME = ".zbuild"
+_SUBFOLDERS = ("stat", "plan", "logs", "mounts")
+_TEMPORARY = ".tmp"
+# The signature is fixed by the Cache Directory Tagging Specification, https://bford.info/cachedir/
+_CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
+# This folder is zbuild's. It can be deleted at any time: the next build is slower, never wrong.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StateFolder:
+    """The folder and what lies in it. Everything in it can be deleted at any time."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, root: Path) -> StateFolder:
+        """Return the state folder of a workspace, making whatever of it is missing, for this user alone (0700).
+
+        Raises StateError when it cannot be made, or is a link: a checkout could point one anywhere.
+        """
+        folder = cls(root / NAME)
+        if folder.path.is_symlink():
+            raise StateError("state-link", f"{folder.path} is a link", hint="remove it; zbuild makes a folder there")
+        try:
+            folder._make()
+        except OSError as error:
+            raise state_fault(error, folder.path) from error
+        return folder
+
+    def _make(self) -> None:
+        self.path.mkdir(mode=0o700, exist_ok=True)
+        for name in _SUBFOLDERS:
+            (self.path / name).mkdir(mode=0o700, exist_ok=True)
+        for name, data in ((".gitignore", b"*\n"), ("CACHEDIR.TAG", _CACHEDIR_TAG)):
+            if not (self.path / name).exists():
+                atomic_write(self.path / name, data)
+
+    @property
+    def stat(self) -> Path:
+        """The folder of stat columns, one file per context."""
+        return self.path / "stat"
+
+    @property
+    def plan(self) -> Path:
+        """The folder of cached plans."""
+        return self.path / "plan"
+
+    @property
+    def logs(self) -> Path:
+        """The folder of the stages' logs."""
+        return self.path / "logs"
+
+    @property
+    def mounts(self) -> Path:
+        """The folder of what is mounted into RUNs."""
+        return self.path / "mounts"
+
+    @property
+    def lock(self) -> Path:
+        """The file that the workspace's lock is taken on."""
+        return self.path / "lock"
+
+    @property
+    def database(self) -> Path:
+        """The database of records."""
+        return self.path / "state.db"
+
+    def sweep(self) -> None:
+        """Remove the temporary files that killed processes left; those of living ones stay."""
+        for folder in (self.path, *(self.path / name for name in _SUBFOLDERS)):
+            for path in folder.glob(f".*{_TEMPORARY}"):
+                if not _writer_lives(path.name):
+                    path.unlink(missing_ok=True)
+
+
+def _writer_lives(name: str) -> bool:
+    pid = name.removesuffix(_TEMPORARY).rpartition(".")[2].partition("-")[0]
+    if not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def atomic_write(path: Path | str, data: bytes) -> None:
+    """Replace a file's content so that a crash or a power cut at any point leaves the old or the new, never half.
+
+    The new content is durable on return: the file and its folder are synced. Raises StateError, naming the path:
+    disk-full, state-read-only or state-io.
+    """
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}{_TEMPORARY}")  # noqa: PTH118 - called for paths of both kinds
+    try:
+        _write_synced(temporary, data)
+        os.replace(temporary, path)  # noqa: PTH105 - likewise
+        _sync_folder(folder or ".")
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108 - likewise
+        raise state_fault(error, path) from error
+
+
+def _write_synced(path: str, data: bytes) -> None:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+        os.fsync(file.fileno())
+
+
+def _sync_folder(path: str) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,26 @@
+"""Plans and other costly values, kept under a name that holds the hash of all they were made from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zbuild.state.folder import atomic_write
+from zbuild.state.sealed import read_sealed, seal
+
+if TYPE_CHECKING:
+    from zbuild.state.folder import StateFolder
+
+_KIND = "plan"
+
+
+def save(folder: StateFolder, name: str, value: object) -> None:
+    """Keep a value of plain builtin types (see `codec` for others) as `plan/NAME`, atomically.
+
+    Raises StateError when it cannot be written, ValueError for values that marshal cannot hold.
+    """
+    atomic_write(folder.plan / name, seal(_KIND, value))
+
+
+def load(folder: StateFolder, name: str) -> object | None:
+    """Return the value kept as `plan/NAME`, or None when there is none or it is damaged or another version's."""
+    return read_sealed(_KIND, str(folder.plan / name))
