@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
+    from zbuild.base.diagnostic import Diagnostic
     from zbuild.base.span import Span
     from zbuild.model.definition import Definition
     from zbuild.model.mounts import CacheMount
@@ -58,7 +59,7 @@ class Project:
     """A workspace: `root` is its absolute folder; `files` are the build files read, relative to it.
 
     `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
-    one of them changes, the project must be read again.
+    one of them changes, the project must be read again. `warnings` are the problems that stop nothing.
     """
 
     root: str
@@ -66,6 +67,7 @@ class Project:
     groups: tuple[Group, ...] = ()
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

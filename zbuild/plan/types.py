@@ -13,13 +13,16 @@ class PlannedStage:
     """One stage of a plan.
 
     `maybe`: it runs only if what it copies from a stage that runs comes out different (early cutoff); `reason` says
-    which. `key` is the key its result will be recorded under, "" where it depends on results still to come.
+    which. `image` and `stage` are the two parts of what it is called: the image's name, and the stage's name or index.
+    `key` is the key its result will be recorded under, "" where it depends on results still to come.
     `seconds` is what it took the last time, None when it never ran. `depends` are ids of stages it waits for.
     """
 
     id: str
     action: PlanAction
     reason: str
+    image: str = ""
+    stage: str = ""
     key: str = ""
     seconds: float | None = None
     depends: tuple[str, ...] = ()

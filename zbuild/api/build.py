@@ -1,0 +1,208 @@
+"""One build: plan, run what must run, record each stage as it ends, tag, and report."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from zbuild.api.stages import Finished, RunSetup, StageRunner
+from zbuild.backend.protocol import Unfinished
+from zbuild.base.errors import BuildFailedError, ImageGoneError, StageError
+from zbuild.base.reference import local_name
+from zbuild.events.types import (
+    BuildFailed,
+    BuildFinished,
+    BuildStarted,
+    ImageTagged,
+    Notice,
+    StageFailed,
+    StageFinished,
+    StageSkipped,
+)
+from zbuild.graph.build import closure
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zbuild.api.options import BuildOptions
+    from zbuild.api.session import Session
+    from zbuild.base.errors import ZbuildError
+    from zbuild.events.bus import Emit
+    from zbuild.graph.types import Graph
+    from zbuild.plan.planner import Decision
+    from zbuild.state.record import Record
+
+
+class Build:
+    """One build of a graph. `finished` holds what became of each stage, `decisions` what was planned."""
+
+    def __init__(self, session: Session, graph: Graph, options: BuildOptions, emit: Emit, logs: str) -> None:
+        self._session = session
+        self._graph = graph
+        self._options = options
+        self._emit = emit
+        self._logs = logs
+        self._started = time.monotonic()
+        self._errors: dict[str, ZbuildError] = {}
+        self._skipped: list[str] = []
+        self.names = _names(graph, options)
+        self.finished: dict[str, Finished] = {}
+        self.decisions: dict[str, Decision] = {}
+
+    def run(self) -> None:
+        """Build everything the targets need.
+
+        Raises BuildFailedError when stages failed (all events are out by then), BackendError, StateError, or
+        InterruptedBuildError; what had finished is recorded whatever happens.
+        """
+        self._sweep()
+        self._once()
+        if any(isinstance(error, ImageGoneError) for error in self._errors.values()):
+            self._emit(Notice("an image vanished from the store during the build; planning again", "warning"))
+            self._errors.clear()
+            self._skipped.clear()
+            self._once()
+        if self._errors:
+            self._fail()
+        self._tag()
+        cached = sum(finished.action == "cached" for finished in self.finished.values())
+        ran = len(self.finished) - cached
+        self._emit(BuildFinished(time.monotonic() - self._started, ran, cached))
+
+    def _sweep(self) -> None:
+        """Clear away what dead runs left. The lock is held, so every unfinished order is of a dead run."""
+        records = self._session.records
+        unfinished = [Unfinished(order.names, order.started) for order in records.unfinished()]
+        for removed in self._session.backend.sweep(records.all_image_ids(), unfinished):
+            self._emit(Notice(f"removed {removed}, left by a run that was cut off"))
+        if unfinished:
+            records.clear_unfinished()
+
+    def _once(self) -> None:
+        self.decisions = self._session.decide(self._graph)
+        running = {name for name, decision in self.decisions.items() if decision.action in ("run", "maybe")}
+        counts = [decision.action for decision in self.decisions.values()]
+        targets = self._graph.targets
+        self._emit(
+            BuildStarted(
+                targets, counts.count("run"), counts.count("cached"), counts.count("maybe"), self._session.backend.name
+            )
+        )
+        for name, decision in self.decisions.items():
+            if name not in running:
+                self._keep(name, decision)
+        if running:
+            self._run(running)
+        self._session.sources.save()
+
+    def _keep(self, name: str, decision: Decision) -> None:
+        record: Record | None = decision.record  # type: ignore[assignment] # the store makes them
+        if record is not None and record.image_id in self._session.present:
+            self.finished[name] = Finished(record, "cached", 0.0, decision.reason)
+        self._emit(StageFinished(name, "cached", 0.0, decision.reason, record.image_id if record else ""))
+
+    def _run(self, running: set[str]) -> None:
+        """Give doit the stages that must run, and only those."""
+        from zbuild.execution.outcome import Done, Failed, Outcome  # noqa: PLC0415 - doit costs 55 ms to import
+        from zbuild.execution.runner import Job, run_jobs  # noqa: PLC0415
+
+        session = self._session
+        setup = RunSetup(
+            backend=session.backend,
+            sources=session.sources,
+            records=session.records,
+            emit=self._emit,
+            logs=self._logs,
+            always=self._options.always,
+            names=self.names,
+        )
+        runner = StageRunner(self.decisions, setup, set(session.present))
+
+        def action(name: str) -> Outcome:
+            from zbuild.base.errors import ZbuildError  # noqa: PLC0415
+
+            try:
+                return Done(runner.run(name))
+            except ZbuildError as error:
+                return Failed(error)
+
+        jobs = [
+            Job(
+                name=vertex.id,
+                after=tuple(needed for needed in vertex.depends if needed in running),
+                weight=session.records.last_seconds(vertex.id) or 1.0,
+                action=lambda name=vertex.id: action(name),
+            )
+            for vertex in self._graph.vertices
+            if vertex.id in running
+        ]
+        run_jobs(
+            jobs,
+            workers=session.jobs(),
+            keep_going=self._options.keep_going,
+            on_done=self._on_done,
+            on_failed=self._on_failed,
+            on_skipped=self._on_skipped,
+            cancel=session.backend.cancel,
+        )
+
+    def _on_done(self, name: str, value: object) -> None:
+        """Record a stage; this is the moment from which it counts as done."""
+        assert isinstance(value, Finished)  # noqa: S101 - the jobs above give nothing else
+        for _, _, digest in value.record.inputs:
+            listing = self._session.sources.listings.get(digest)
+            if listing is not None:
+                self._session.records.save_tree(digest, listing)
+        self._session.records.put(value.record)
+        self.finished[name] = value
+
+    def _on_failed(self, name: str, error: ZbuildError) -> None:
+        self._errors[name] = error
+        if isinstance(error, ImageGoneError):
+            return
+        tail, log = (error.tail, error.log) if isinstance(error, StageError) else ((), "")
+        self._emit(StageFailed(name, error.code, error.message, tail, log))
+
+    def _on_skipped(self, name: str, because: str) -> None:
+        self._skipped.append(name)
+        self._emit(StageSkipped(name, because))
+
+    def _fail(self) -> None:
+        self._emit(BuildFailed(time.monotonic() - self._started, tuple(self._errors), tuple(self._skipped)))
+        first = next(iter(self._errors.values()))
+        if not isinstance(first, StageError):
+            raise first
+        failed = ", ".join(self._errors)
+        raise BuildFailedError("build-failed", f"failed: {failed}", span=first.span, hint=first.hint) from first
+
+    def _tag(self) -> None:
+        """Give every image the names it should have and has not, whether its stage ran or was cached."""
+        images = self._session.backend.images()
+        for node in self._graph.images:
+            finished = self.finished.get(node.vertex)
+            wanted = self.names.get(node.vertex, ())
+            if finished is None or not wanted:
+                continue
+            image_id = finished.record.image_id
+            missing = [name for name in wanted if name not in images.get(image_id, ())]
+            if missing:
+                self._session.backend.tag(image_id, missing)
+            if missing or finished.action == "run":
+                self._emit(ImageTagged(node.name, tuple(wanted)))
+
+
+def _names(graph: Graph, options: BuildOptions) -> dict[str, tuple[str, ...]]:
+    """Return the names each output gets, in full: its images' tags, and for targets those of the command line."""
+    names: dict[str, tuple[str, ...]] = {}
+    for node in graph.images:
+        extra = options.tags if node.name in graph.targets else ()
+        full = (local_name(tag) for tag in (*node.tags, *extra))
+        names[node.vertex] = tuple(dict.fromkeys((*names.get(node.vertex, ()), *full)))
+    return names
+
+
+def needed_stages(graph: Graph, vertex: str) -> tuple[str, ...]:
+    """Return the stages of one image that its result needs, in order."""
+    wanted = closure(graph, [vertex])
+    image = graph.by_id()[vertex].image
+    return tuple(item.id for item in graph.vertices if item.id in wanted and item.image == image)

@@ -1,0 +1,143 @@
+"""Build files → graph, kept from run to run: as long as no build file changed, none is parsed again."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import zbuild
+from zbuild.base import platform, span
+from zbuild.base.digest import xxh
+from zbuild.graph import types as graph_types
+from zbuild.model import definition, mounts, ops
+from zbuild.state import plancache
+from zbuild.state.codec import Codec
+from zbuild.state.stamp import stat_row, unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from zbuild.api.options import BuildOptions
+    from zbuild.base.diagnostic import Diagnostic
+    from zbuild.base.span import Span
+    from zbuild.graph.types import Graph
+    from zbuild.model.definition import Definition
+    from zbuild.model.project import Project
+    from zbuild.state.folder import StateFolder
+
+Row = tuple[str, int, int, int, int]
+
+_CLASSES = (
+    span.Span,
+    platform.Platform,
+    *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "Settings")),
+    *(getattr(graph_types, name) for name in ("Vertex", "ImageNode", "Graph")),
+    *(getattr(definition, name) for name in ("NamedBase", "NestedBuild", "Stage")),
+    *(getattr(mounts, name) for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount")),
+    *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
+    *(getattr(ops, name) for name in ("Volume", "Shell", "Cmd", "Entrypoint", "StopSignal", "Healthcheck")),
+    *(getattr(ops, name) for name in ("Maintainer", "Run", "Copy")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedGraph:
+    """A graph, and the state of every file and folder that decided what it is.
+
+    `settled` is False when one of them changed so lately that another change could go unseen.
+    """
+
+    graph: Graph
+    rows: tuple[Row, ...]
+    settled: bool
+    warnings: tuple[Diagnostic, ...] = ()
+
+
+class BuildFiles:
+    """Finds and reads build files for the graph, and notes every path that was looked at."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.seen: dict[str, None] = {}
+
+    def find(self, context: str, file: str, span: Span) -> str:
+        """Return the build file of a context."""
+        from zbuild.frontend.load import find_definition  # noqa: PLC0415 - not needed when the graph is kept
+
+        self.seen[os.path.normpath(self._root / context)] = None
+        found = find_definition(self._root, context, file, span)
+        self.seen[os.path.normpath(self._root / found)] = None
+        return found
+
+    def load(self, path: str) -> Definition:
+        """Read a build file."""
+        from zbuild.frontend.load import load_definition  # noqa: PLC0415 - likewise
+
+        self.seen[os.path.normpath(self._root / path)] = None
+        return load_definition(self._root, path)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a workspace is read: from which file, with which variables set."""
+
+    root: Path
+    file: str
+    variables: Mapping[str, str]
+
+    def project(self) -> Project:
+        """Read the workspace's build files. Raises BuildFileError with all their problems."""
+        from zbuild.frontend.load import load_project  # noqa: PLC0415 - not needed when the graph is kept
+
+        return load_project(self.root, file=self.file, variables=self.variables)
+
+
+def load_graph(
+    reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions
+) -> LoadedGraph:
+    """Return the graph of the targets: the kept one when no build file changed, else made anew and kept.
+
+    Raises UsageError for unknown targets, BuildFileError with every problem of the build files.
+    """
+    codec = Codec(_CLASSES)
+    name = _name(reading, targets, options)
+    kept = plancache.load(folder, name)
+    if isinstance(kept, dict) and unchanged(kept["rows"]):
+        graph: Graph = codec.decode(kept["graph"])  # type: ignore[assignment] # it was encoded as one
+        return LoadedGraph(graph, tuple(kept["rows"]), settled=True)
+    loaded = _make(reading, folder, targets, options)
+    if loaded.settled and not loaded.warnings:
+        plancache.save(folder, name, {"rows": list(loaded.rows), "graph": codec.encode(loaded.graph)})
+    return loaded
+
+
+def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
+    asked = (tuple(targets), options.build_args, options.target)
+    how = (zbuild.__version__, reading.file, tuple(sorted(reading.variables.items())))
+    return f"{xxh((how, asked))}.graph"
+
+
+def _make(reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+    from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - not needed when the graph is kept
+
+    began = file_clock(folder)
+    project = reading.project()
+    files = BuildFiles(reading.root)
+    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target))
+    paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
+    rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
+    return LoadedGraph(graph, rows, settled(rows, began), project.warnings)
+
+
+def file_clock(folder: StateFolder) -> int:
+    """Return the file system's own idea of now, in nanoseconds: what a file written at this moment bears."""
+    path = folder.path / "clock"
+    path.touch(mode=0o600)
+    return path.stat().st_mtime_ns
+
+
+def settled(rows: Sequence[Row], began: int) -> bool:
+    """Say whether all files were last changed before `began`, so that any later change shows in their times."""
+    return all(max(row[2], row[3]) < began for row in rows)

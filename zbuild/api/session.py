@@ -1,0 +1,66 @@
+"""State and backend opened for one command, and the plan they give."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from zbuild.api.sources import WorkspaceSources
+from zbuild.backend.select import choose_backend
+from zbuild.plan.describe import describe
+from zbuild.plan.planner import decide, make_plan
+from zbuild.state.records import RecordStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from types import TracebackType
+    from typing import Self
+
+    from zbuild.api.options import BuildOptions
+    from zbuild.graph.types import Graph
+    from zbuild.plan.planner import Decision
+    from zbuild.plan.types import Plan
+    from zbuild.state.folder import StateFolder
+
+
+class Session:
+    """Holds the record store, the backend and the sources while one command runs; close it by `with`."""
+
+    def __init__(self, root: Path, folder: StateFolder, options: BuildOptions, notice: Callable[[str], None]) -> None:
+        self._options = options
+        self._root = root
+        self._folder = folder
+        self._notice = notice
+
+    def __enter__(self) -> Self:
+        self.records = RecordStore.open(self._folder, self._notice)
+        self.backend = choose_backend(
+            self._options.backend, workspace=self._root, state=self._folder.path, memory=self.records.memory
+        )
+        self.sources = WorkspaceSources(self._root, self._folder.stat, self.backend, self._options.pull)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.backend.close()
+        finally:
+            self.records.close()
+
+    def decide(self, graph: Graph) -> dict[str, Decision]:
+        """Decide what will be done with every stage of the graph."""
+        described = describe(graph, self.sources, self.backend.name)
+        self.present = dict(self.backend.images())
+        return decide(graph, described, self.records, self.present, always=self._options.always)
+
+    def plan(self, graph: Graph) -> Plan:
+        """Return the plan of a graph, and keep what was learned of files on the way."""
+        plan = make_plan(graph, self.decide(graph), self.records, self.backend.name)
+        self.sources.save()
+        return plan
+
+    def jobs(self) -> int:
+        """Return how many stages may run at once."""
+        return self._options.jobs or os.cpu_count() or 1

@@ -1,0 +1,84 @@
+"""What a plan needs from outside the build files: base images and the contents of contexts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zbuild.base.diagnostic import Diagnostic
+from zbuild.base.digest import xxh
+from zbuild.base.errors import BuildFileError
+from zbuild.base.span import Span
+from zbuild.plan.ignore import PatternError, ignore_file, read_ignore
+from zbuild.plan.statindex import StatIndex
+
+if TYPE_CHECKING:
+    from zbuild.backend.protocol import Backend, BaseImage, PullPolicy
+    from zbuild.base.platform import Platform
+    from zbuild.model.steps import ContextOrigin, Selection
+    from zbuild.plan.fingerprint import TreeDigest
+
+
+class WorkspaceSources:
+    """Answers from the workspace's folders and the backend's store; each question once a run."""
+
+    def __init__(self, root: Path, stat_folder: Path, backend: Backend, pull: PullPolicy) -> None:
+        self._root = root
+        self._stat_folder = stat_folder
+        self._backend = backend
+        self._pull = pull
+        self._bases: dict[tuple[str, Platform], BaseImage] = {}
+        self._ignores: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._indexes: dict[str, StatIndex] = {}
+        self.ignore_files: set[str] = set()
+        self.listings: dict[str, bytes] = {}
+
+    def base(self, reference: str, platform: Platform, pull: str) -> BaseImage:
+        """Find an image that is not built here."""
+        if (reference, platform) not in self._bases:
+            policy: PullPolicy = pull or self._pull  # type: ignore[assignment] # the schema allows no other words
+            self._bases[reference, platform] = self._backend.resolve(reference, platform, policy)
+        return self._bases[reference, platform]
+
+    def folder(self, context: str) -> str:
+        """Return a context's absolute folder."""
+        return os.path.normpath(self._root / context)
+
+    def ignore(self, context: str, file: str) -> tuple[str, ...]:
+        """Return the ignore patterns of a context, as read for this build file."""
+        if (context, file) not in self._ignores:
+            self._ignores[context, file] = self._read_ignore(context, file)
+        return self._ignores[context, file]
+
+    def _read_ignore(self, context: str, file: str) -> tuple[str, ...]:
+        folder = Path(self.folder(context))
+        build_file = self._root / file if file else None
+        self.ignore_files.update(str(path) for path in ignore_file_candidates(folder, build_file))
+        try:
+            return read_ignore(folder, build_file)
+        except PatternError as error:
+            found = ignore_file(folder, build_file)
+            span = Span(os.path.relpath(found or folder, self._root), error.line)
+            raise BuildFileError([Diagnostic("bad-pattern", str(error), span)]) from None
+
+    def digest(self, origin: ContextOrigin, selection: Selection) -> str:
+        """Digest what a selection takes from a context, as the files are now."""
+        tree = self.tree(origin, selection)
+        self.listings[tree.digest] = tree.listing
+        return tree.digest
+
+    def tree(self, origin: ContextOrigin, selection: Selection) -> TreeDigest:
+        """Digest a selection and list what it takes."""
+        return self._index(origin.path).digest(selection, origin.ignore)
+
+    def _index(self, path: str) -> StatIndex:
+        if path not in self._indexes:
+            self._indexes[path] = StatIndex(os.fsencode(path), self._stat_folder / f"{xxh(path)}.stat")
+        return self._indexes[path]
+
+    def save(self) -> tuple[str, ...]:
+        """Keep what was learned of the contexts' files; return the index files."""
+        for index in self._indexes.values():
+            index.save()
+        return tuple(str(self._stat_folder / f"{xxh(path)}.stat") for path in self._indexes)

@@ -1,0 +1,237 @@
+"""Runs one stage: computes its key from what the stages it reads came to, looks it up, builds it if it must."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from zbuild.backend.protocol import BaseImage, StageBuild
+from zbuild.base.errors import StageError
+from zbuild.events.types import StageFinished, StageStarted
+from zbuild.graph.types import FromVertex
+from zbuild.model.steps import CopyStep, ImageOrigin, RunStep, StageOrigin
+from zbuild.plan.describe import describe_stage
+from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
+from zbuild.plan.planner import result_of, what
+from zbuild.state.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zbuild.api.sources import WorkspaceSources
+    from zbuild.backend.protocol import Backend, StageResult
+    from zbuild.events.bus import Emit
+    from zbuild.events.types import Action
+    from zbuild.model.steps import Selection
+    from zbuild.plan.describe import Described
+    from zbuild.plan.planner import Decision
+    from zbuild.state.records import RecordStore
+
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What became of a stage: its record, whether it ran, how long it took, and why."""
+
+    record: Record
+    action: Action
+    seconds: float
+    reason: str
+    log: str = ""
+
+
+@dataclass(slots=True)
+class RunSetup:
+    """What all stages of a run share. `names` are the tags an output is committed under; `logs` the folder of the run's logs."""
+
+    backend: Backend
+    sources: WorkspaceSources
+    records: RecordStore
+    emit: Emit
+    logs: str
+    always: bool = False
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+class StageRunner:
+    """Runs the stages of one plan, from several threads at once; each key is built once."""
+
+    def __init__(self, decisions: Mapping[str, Decision], setup: RunSetup, present: set[str]) -> None:
+        self._decisions = decisions
+        self._setup = setup
+        self._present = present
+        self._described = {name: decision.described for name, decision in decisions.items()}
+        self._results: dict[str, Record] = {
+            name: decision.record
+            for name, decision in decisions.items()
+            if decision.action == "cached" and isinstance(decision.record, Record)
+        }
+        self._built: dict[str, Record] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._guard = threading.Lock()
+        self._exports = _wanted_exports(self._described)
+
+    def run(self, name: str) -> Finished:
+        """Bring one stage about; the stages it reads must be done.
+
+        Raises StageError when an instruction fails, or its inputs keep changing while it is built.
+        """
+        started = time.monotonic()
+        for _ in range(_ATTEMPTS):
+            described = self._described[name]
+            key = fold(described.items, self._resolve)
+            with self._guard:
+                lock = self._locks[key]
+            with lock:
+                finished = self._reuse(name, key, started) or self._build(name, described, key, started)
+            if finished is not None:
+                self._results[name] = finished.record
+                return finished
+            self._described[name] = self._describe_again(name)
+        raise StageError(
+            "inputs-changed",
+            f"the files that '{name}' copies keep changing while it is built",
+            span=self._described[name].vertex.stage.span,
+            hint="let the files come to rest, and build again",
+        )
+
+    def _resolve(self, wanted: Pending) -> str:
+        """Return what a finished stage came to, asking the backend for a selection no record tells of yet."""
+        record = self._results[wanted.vertex]
+        known = result_of(record, wanted)
+        if known is not None:
+            return known
+        assert wanted.selection is not None  # noqa: S101 - the identity of an image is always known
+        (digest,) = self._setup.backend.tree_digest(record.image_id, [wanted.selection])
+        name = selection_id(wanted.selection)
+        self._setup.records.add_export(record.key, name, digest)
+        self._results[wanted.vertex] = replace(record, exports=(*record.exports, (name, digest)))
+        return digest
+
+    def _reuse(self, name: str, key: str, started: float) -> Finished | None:
+        record = self._built.get(key)
+        reason = "the same as another stage of this run"
+        if record is None and not self._forced(name):
+            found = self._setup.records.get(key)
+            record = found if found is not None and found.image_id in self._present else None
+            reason = "what it reads came out equal (early cutoff)"
+        if record is None:
+            return None
+        record = replace(record, stage=name, static_key=self._described[name].static_key)
+        seconds = time.monotonic() - started
+        self._setup.emit(StageFinished(name, "cached", seconds, reason, record.image_id))
+        return Finished(record, "cached", seconds, reason)
+
+    def _forced(self, name: str) -> bool:
+        return self._setup.always or self._described[name].vertex.settings.no_cache
+
+    def _build(self, name: str, described: Described, key: str, started: float) -> Finished | None:
+        """Build a stage; None when its inputs changed meanwhile, in which case nothing is recorded."""
+        decision = self._decisions[name]
+        order = self._order(name, described, key)
+        self._setup.emit(StageStarted(name, decision.reason, len(order.steps)))
+        self._setup.records.begin(key, order.names)
+        result = self._setup.backend.build(order, self._setup.emit)
+        if not self._unchanged(described):
+            self._setup.backend.remove([result.image_id])
+            return None
+        seconds = time.monotonic() - started
+        record = self._record(described, key, result, seconds)
+        with self._guard:
+            self._built[key] = record
+            self._present.add(record.image_id)
+        self._setup.emit(StageFinished(name, "run", seconds, decision.reason, record.image_id))
+        return Finished(record, "run", seconds, decision.reason, order.log)
+
+    def _order(self, name: str, described: Described, key: str) -> StageBuild:
+        vertex = described.vertex
+        settings = vertex.settings
+        return StageBuild(
+            stage=name,
+            key=key,
+            platform=vertex.platform,
+            base=self._base(described),
+            steps=described.evaluation.steps,
+            config=described.evaluation.config,
+            names=self._setup.names.get(name, ()),
+            images=self._images(described),
+            exports=self._exports.get(name, ()),
+            format=settings.format,
+            annotations=settings.annotations if vertex.output else (),
+            log=f"{self._setup.logs}/{name.replace('/', '.')}.log",
+        )
+
+    def _base(self, described: Described) -> BaseImage | None:
+        base = described.vertex.base
+        if isinstance(base, FromVertex):
+            record = self._results[base.vertex]
+            config = self._described[base.vertex].evaluation.config
+            return BaseImage(record.image_id, record.digest, config, record.diff_ids)
+        return described.base if isinstance(described.base, BaseImage) else None
+
+    def _images(self, described: Described) -> dict[str, str]:
+        """Return the image ids behind the names that this stage's steps read files from."""
+        vertex = described.vertex
+        found = {}
+        for step in described.evaluation.steps:
+            origins = [step.origin] if isinstance(step, CopyStep) else []
+            if isinstance(step, RunStep):
+                origins = [origin for _, origin in step.origins]
+            for origin in origins:
+                if isinstance(origin, StageOrigin):
+                    found[origin.vertex] = self._results[origin.vertex].image_id
+                elif isinstance(origin, ImageOrigin):
+                    image = self._setup.sources.base(origin.reference, vertex.platform, vertex.settings.pull)
+                    found[origin.reference] = image.image_id
+        return found
+
+    def _unchanged(self, described: Described) -> bool:
+        """Digest the context's files again: an edit during the build must not end in a record."""
+        again = self._describe_again(described.vertex.id)
+        return again.items == described.items
+
+    def _describe_again(self, name: str) -> Described:
+        vertex = self._described[name].vertex
+        return describe_stage(vertex, dict(self._described), self._setup.sources, self._setup.backend.name)
+
+    def _record(self, described: Described, key: str, result: StageResult, seconds: float) -> Record:
+        told = tuple(
+            (item.instruction, what(item.what, item.value), self._value(item.value)) for item in described.items
+        )
+        return Record(
+            key=key,
+            static_key=described.static_key,
+            own_key=described.own_key,
+            stage=described.vertex.id,
+            backend=self._setup.backend.name,
+            platform=str(described.vertex.platform),
+            image_id=result.image_id,
+            digest=result.digest,
+            diff_ids=result.diff_ids,
+            config=config_text(described.evaluation.config),
+            size=result.size,
+            layer_count=result.layer_count,
+            seconds=seconds,
+            step_seconds=result.seconds,
+            inputs=told,
+            exports=tuple((selection_id(selection), digest) for selection, digest in result.exports),
+            created=time.time(),
+            run_id=self._setup.logs.rpartition("/")[2],
+        )
+
+    def _value(self, value: str | Pending) -> str:
+        return self._resolve(value) if isinstance(value, Pending) else value
+
+
+def _wanted_exports(described: Mapping[str, Described]) -> dict[str, tuple[Selection, ...]]:
+    """Return, for each stage, the selections that others take from it."""
+    wanted: defaultdict[str, dict[Selection, None]] = defaultdict(dict)
+    for item in described.values():
+        for part in pending(item.items):
+            if part.selection is not None:
+                wanted[part.vertex][part.selection] = None
+    return {name: tuple(selections) for name, selections in wanted.items()}

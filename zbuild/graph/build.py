@@ -1,0 +1,190 @@
+"""Project → graph: every `build:`, base and COPY --from resolved, equal builds merged, only what targets need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol
+
+from zbuild.base.diagnostic import Diagnostics
+from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.base.text import did_you_mean
+from zbuild.graph.images import Images
+from zbuild.graph.resolve import Resolver
+from zbuild.graph.select import Selected, select
+from zbuild.graph.topo import CycleError, order, reachable
+from zbuild.graph.types import Graph, ImageNode, Vertex
+from zbuild.model.ops import NOWHERE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.base.span import Span
+    from zbuild.graph.instance import Instance
+    from zbuild.model.definition import Definition
+    from zbuild.model.ops import Pairs
+    from zbuild.model.project import Project
+
+
+class Loader(Protocol):
+    """Finds and reads build files; paths are relative to the workspace."""
+
+    def find(self, context: str, file: str, span: Span) -> str:
+        """Return the build file of a context. Raises BuildFileError when there is none."""
+        ...
+
+    def load(self, path: str) -> Definition:
+        """Read a build file. Raises BuildFileError with all its problems."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GraphOptions:
+    """What the command line adds: arguments for the workspace's images, and the stage wanted of each target."""
+
+    build_args: Pairs = ()
+    target: str = ""
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known so far while the graph grows."""
+
+    vertices: dict[str, Vertex] = field(default_factory=dict)
+    outputs: dict[str, None] = field(default_factory=dict)
+    pending: list[tuple[Instance, int]] = field(default_factory=list)
+
+
+def build_graph(
+    project: Project, loader: Loader, targets: Sequence[str] = (), options: GraphOptions | None = None
+) -> Graph:
+    """Return the graph of what the targets need.
+
+    Raises UsageError for unknown targets, BuildFileError with every problem of the build files that were read.
+    """
+    return _Builder(project, loader, options or GraphOptions()).build(targets)
+
+
+class _Builder:
+    def __init__(self, project: Project, loader: Loader, options: GraphOptions) -> None:
+        self._project = project
+        self._diagnostics = Diagnostics()
+        self._options = options
+        self._images = Images(project, loader, options.build_args, self._diagnostics)
+        self._resolver = Resolver(self._images, self._diagnostics)
+        self._work = _Work()
+
+    def build(self, targets: Sequence[str]) -> Graph:
+        selected = select(self._project, targets)
+        wanted = [(item.image, self._want(item)) for item in selected]
+        roots = tuple(dict.fromkeys(root for _, root in wanted if root))
+        self._grow()
+        self._diagnostics.check()
+        vertices = self._sorted()
+        names = tuple(dict.fromkeys(item.image for item in selected))
+        stages = frozenset(item.image for item in selected if item.stage or self._options.target)
+        return Graph(vertices, self._image_nodes(vertices, stages), roots, names)
+
+    def _want(self, item: Selected) -> str:
+        """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""
+        instance = self._images.instance(item.image)
+        if instance is None:
+            return ""
+        wanted = item.stage or self._options.target
+        if not wanted:
+            return self._demand(instance, self._images.output_index(item.image, instance))
+        index = instance.stage_index(wanted, len(instance.definition.stages))
+        if index is None:
+            raise _unknown_stage(instance, wanted)
+        return self._demand(instance, index)
+
+    def _demand(self, instance: Instance, index: int) -> str:
+        vertex_id = instance.vertex_id(index)
+        self._work.outputs[vertex_id] = None
+        self._work.pending.append((instance, index))
+        return vertex_id
+
+    def _grow(self) -> None:
+        """Make vertices until none is missing. A work list, not recursion: chains may be thousands deep."""
+        while self._work.pending:
+            instance, index = self._work.pending.pop()
+            if instance.vertex_id(index) not in self._work.vertices:
+                self._add(instance, index)
+
+    def _add(self, instance: Instance, index: int) -> None:
+        resolved = self._resolver.stage(instance, index)
+        stage = instance.definition.stages[index]
+        for needed, needed_index, is_output in resolved.needs:
+            if is_output:
+                self._demand(needed, needed_index)
+            else:
+                self._work.pending.append((needed, needed_index))
+        vertex_id = instance.vertex_id(index)
+        self._work.vertices[vertex_id] = Vertex(
+            id=vertex_id,
+            image=instance.name,
+            label=instance.label(index),
+            stage=stage,
+            base=resolved.base,
+            platform=resolved.platform,
+            context=instance.context,
+            file=instance.file,
+            escape=instance.definition.escape,
+            sources=resolved.sources,
+            after=tuple(self._after(instance, stage.span)),
+            args=instance.args,
+            globals=instance.globals,
+            settings=instance.settings,
+        )
+
+    def _after(self, instance: Instance, span: Span) -> list[str]:
+        found = []
+        for name in instance.after:
+            other = self._images.instance(name)
+            if other is not None and other != instance:
+                found.append(self._demand(other, self._images.output_index(name, other)))
+            elif other is not None:
+                self._diagnostics.error("cycle", f"image '{name}' depends on itself", span)
+        return found
+
+    def _sorted(self) -> tuple[Vertex, ...]:
+        vertices = self._work.vertices
+        edges = {name: vertex.depends for name, vertex in vertices.items()}
+        try:
+            names = order(edges)
+        except CycleError as error:
+            raise _cycle(error, vertices) from None
+        return tuple(replace(vertices[name], output=name in self._work.outputs) for name in names)
+
+    def _image_nodes(self, vertices: Sequence[Vertex], partial: frozenset[str]) -> tuple[ImageNode, ...]:
+        """Return the images whose output is in the graph; one asked for by stage alone is not among them."""
+        ids = {vertex.id for vertex in vertices}
+        needed = {name for vertex in vertices for name in vertex.depends}
+        nodes = []
+        for spec in self._project.images:
+            instance = self._images.loaded(spec.name)
+            if instance is None:
+                continue
+            vertex_id = instance.vertex_id(self._images.output_index(spec.name, instance))
+            if vertex_id in ids and (spec.name not in partial or vertex_id in needed):
+                nodes.append(ImageNode(spec.name, vertex_id, spec.tags, spec.span))
+        return tuple(nodes)
+
+
+def _unknown_stage(instance: Instance, wanted: str) -> UsageError:
+    labels = [instance.label(index) for index in range(len(instance.definition.stages))]
+    hint = did_you_mean(wanted, labels) or f"its stages are {', '.join(labels)}"
+    return UsageError("unknown-stage", f"image '{instance.name}' has no stage '{wanted}'", hint=hint)
+
+
+def _cycle(error: CycleError, vertices: dict[str, Vertex]) -> BuildFileError:
+    diagnostics = Diagnostics()
+    span = next((vertices[name].stage.span for name in error.path if vertices[name].stage.span != NOWHERE), None)
+    diagnostics.error(
+        "cycle", f"these images need each other: {error}", span, hint="take out one of these dependencies"
+    )
+    return BuildFileError(diagnostics.errors)
+
+
+def closure(graph: Graph, starts: Sequence[str]) -> set[str]:
+    """Return the ids of the starts and of all they need."""
+    return reachable(starts, {vertex.id: vertex.depends for vertex in graph.vertices})

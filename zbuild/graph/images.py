@@ -1,0 +1,206 @@
+"""The workspace's images as instances: loaded when first needed, found by name, by tag, or by what they build."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zbuild.base.errors import BuildFileError
+from zbuild.base.platform import Platform, host_platform, parse_platform
+from zbuild.base.reference import ReferenceError as BadReferenceError
+from zbuild.base.reference import normalise
+from zbuild.base.text import did_you_mean
+from zbuild.graph.instance import Instance, global_args
+from zbuild.graph.types import Settings
+from zbuild.syntax.words import WordError
+
+if TYPE_CHECKING:
+    from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.span import Span
+    from zbuild.graph.build import Loader
+    from zbuild.model.definition import Definition, NestedBuild
+    from zbuild.model.ops import Pairs
+    from zbuild.model.project import ImageSpec, Project
+
+_MOST_NESTED = 10_000
+
+
+class Images:
+    """Makes one instance for each way a build file is built, and remembers it."""
+
+    def __init__(self, project: Project, loader: Loader, build_args: Pairs, diagnostics: Diagnostics) -> None:
+        self._specs = {spec.name: spec for spec in project.images}
+        self._loader = loader
+        self._build_args = build_args
+        self._diagnostics = diagnostics
+        self._by_name: dict[str, Instance | None] = {}
+        self._nested: dict[tuple[object, ...], Instance | None] = {}
+        self._names: set[str] = set(self._specs)
+        self._definitions: dict[str, Definition | None] = {}
+        self._by_tag = _tags(project)
+        self._files: dict[str, str | None] = {}
+
+    def instance(self, name: str, span: Span | None = None) -> Instance | None:
+        """Return a workspace image's instance; None, with the problem noted, when it cannot be had."""
+        if name not in self._specs:
+            hint = did_you_mean(name, self._specs)
+            self._diagnostics.error("unknown-image", f"there is no image named '{name}'", span, hint)
+            return None
+        if name not in self._by_name:
+            self._by_name[name] = self._load(self._specs[name])
+        return self._by_name[name]
+
+    def loaded(self, name: str) -> Instance | None:
+        """Return an image's instance if something has needed it."""
+        return self._by_name.get(name)
+
+    def named(self, text: str) -> str | None:
+        """Return the workspace image of exactly that name."""
+        return text if text in self._specs else None
+
+    def tagged(self, reference: str) -> str | None:
+        """Return the workspace image that bears this full reference as a tag."""
+        return self._by_tag.get(reference)
+
+    def output_index(self, name: str, instance: Instance) -> int:
+        """Return the index of the stage that is an image's result: its `target`, else the last one."""
+        spec = self._specs[name]
+        last = len(instance.definition.stages) - 1
+        if not spec.target:
+            return last
+        index = instance.stage_index(spec.target, last + 1)
+        if index is None:
+            labels = [instance.label(number) for number in range(last + 1)]
+            hint = did_you_mean(spec.target, labels) or f"its stages are {', '.join(labels)}"
+            message = f"'{instance.file or name}' has no stage '{spec.target}'"
+            self._diagnostics.error("unknown-stage", message, spec.span, hint)
+        return last if index is None else index
+
+    def nested(self, build: NestedBuild, args: Pairs, platform: Platform) -> tuple[Instance, int] | None:
+        """Return what a `build:` builds, and the index of its result; None, with the problem noted, if it can't be."""
+        if build.image:
+            instance = self.instance(build.image, build.span)
+            index = None if instance is None else self.output_index(build.image, instance)
+        else:
+            instance, index = self._nested_path(build, args, platform)
+        if instance is None:
+            return None
+        if build.target:
+            index = instance.stage_index(build.target, len(instance.definition.stages))
+            if index is None:
+                message = f"'{instance.file or instance.name}' has no stage '{build.target}'"
+                self._diagnostics.error("unknown-stage", message, build.span)
+        return None if index is None else (instance, index)
+
+    def _nested_path(self, build: NestedBuild, args: Pairs, platform: Platform) -> tuple[Instance | None, int | None]:
+        try:
+            file = self._loader.find(build.context, build.file, build.span)
+        except BuildFileError as error:
+            self._diagnostics.items.extend(error.diagnostics)
+            return None, None
+        same = self._same_as(build.context, file, args, platform)
+        if same is not None:
+            instance = self.instance(same)
+            return instance, None if instance is None else self.output_index(same, instance)
+        key = (build.context, file, args, platform)
+        if key not in self._nested:
+            self._nested[key] = self._make_nested(build, file, args, platform)
+        instance = self._nested[key]
+        return instance, None if instance is None else len(instance.definition.stages) - 1
+
+    def _make_nested(self, build: NestedBuild, file: str, args: Pairs, platform: Platform) -> Instance | None:
+        if len(self._nested) > _MOST_NESTED:
+            self._diagnostics.error("endless-build", "nested builds do not come to an end here", build.span)
+            return None
+        definition = self._definition(file)
+        name = self._free_name(build.context if build.context != "." else file)
+        return self._instance(Instance(name, build.context, file, definition, platform, args)) if definition else None
+
+    def _same_as(self, context: str, file: str, args: Pairs, platform: Platform) -> str | None:
+        """Return the workspace image that builds the very same thing, so that a path and a name meet in one node."""
+        for name, spec in self._specs.items():
+            same = spec.context == context and spec.build_args == args and not spec.target and spec.definition is None
+            if same and self._platform(spec) == platform and self._file(spec) == file:
+                return name
+        return None
+
+    def _file(self, spec: ImageSpec) -> str | None:
+        if spec.name not in self._files:
+            try:
+                self._files[spec.name] = self._loader.find(spec.context, spec.file, spec.span)
+            except BuildFileError as error:
+                self._diagnostics.items.extend(error.diagnostics)
+                self._files[spec.name] = None
+        return self._files[spec.name]
+
+    def _load(self, spec: ImageSpec) -> Instance | None:
+        file = "" if spec.definition is not None else self._file(spec)
+        definition = spec.definition or (self._definition(file) if file else None)
+        if definition is None or file is None:
+            return None
+        args = tuple(sorted({**dict(spec.build_args), **dict(self._build_args)}.items()))
+        made = Instance(
+            spec.name, spec.context, file, definition, self._platform(spec), args, _settings(spec), after=spec.depends_on
+        )
+        return self._share(made)
+
+    def _share(self, made: Instance) -> Instance | None:
+        """Return the instance of another image that differs in nothing but its name, so that they share stages."""
+        for other in self._by_name.values():
+            if other is not None and made.file and replace(other, name=made.name, globals=()) == made:
+                return other
+        return self._instance(made)
+
+    def _instance(self, made: Instance) -> Instance | None:
+        try:
+            values = global_args(made.definition, dict(made.args), made.platform)
+        except WordError as error:
+            self._diagnostics.error("bad-word", str(error), made.definition.args[0].span)
+            return None
+        return replace(made, globals=values)
+
+    def _definition(self, file: str) -> Definition | None:
+        if file not in self._definitions:
+            try:
+                self._definitions[file] = self._loader.load(file)
+            except BuildFileError as error:
+                self._diagnostics.items.extend(error.diagnostics)
+                self._definitions[file] = None
+        return self._definitions[file]
+
+    def _platform(self, spec: ImageSpec) -> Platform:
+        platform = parse_platform(spec.platforms[0]) if spec.platforms else host_platform()
+        return replace(platform, os=spec.os) if spec.os else platform
+
+    def _free_name(self, name: str) -> str:
+        number = 1
+        free = name
+        while free in self._names:
+            number += 1
+            free = f"{name}@{number}"
+        self._names.add(free)
+        return free
+
+
+def _tags(project: Project) -> dict[str, str]:
+    """Map full references to the image that bears them; the first one wins."""
+    found: dict[str, str] = {}
+    for spec in project.images:
+        for tag in spec.tags:
+            try:
+                found.setdefault(str(normalise(tag)), spec.name)
+            except BadReferenceError:
+                continue  # the frontend reports bad tags, with their place
+    return found
+
+
+def _settings(spec: ImageSpec) -> Settings:
+    return Settings(
+        format=spec.format,
+        retries=spec.retries,
+        cache_mounts=spec.cache_mounts,
+        no_cache=spec.no_cache,
+        labels=spec.labels,
+        annotations=spec.annotations,
+        pull=spec.pull,
+    )

@@ -1,0 +1,150 @@
+"""What the names in one stage mean: its base, its platform, and what it copies from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zbuild.base.platform import Platform, parse_platform
+from zbuild.base.reference import ReferenceError as BadReferenceError
+from zbuild.base.reference import normalise
+from zbuild.graph.types import FromReference, FromScratch, FromVertex, VertexBase, VertexSource
+from zbuild.model.definition import NamedBase, NestedBuild
+from zbuild.model.mounts import BindMount
+from zbuild.model.ops import Copy, Run
+from zbuild.syntax.words import WordError, expand
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.span import Span
+    from zbuild.graph.images import Images
+    from zbuild.graph.instance import Instance
+    from zbuild.model.definition import Stage
+    from zbuild.model.ops import Pairs
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedStage:
+    """`needs` are the stages this one reads: instance, index, and whether it is that build's result."""
+
+    base: VertexBase
+    platform: Platform
+    sources: tuple[tuple[str, VertexSource], ...]
+    needs: tuple[tuple[Instance, int, bool], ...]
+
+
+class Resolver:
+    """Resolves the names of stages. Problems are noted, and a harmless value stands in, so that all are told at once."""
+
+    def __init__(self, images: Images, diagnostics: Diagnostics) -> None:
+        self._images = images
+        self._diagnostics = diagnostics
+        self._needs: list[tuple[Instance, int, bool]] = []
+
+    def stage(self, instance: Instance, index: int) -> ResolvedStage:
+        """Resolve one stage of an instance."""
+        self._needs = []
+        stage = instance.definition.stages[index]
+        platform = self._platform(instance, stage)
+        base = self._base(instance, index, platform)
+        sources = tuple(
+            (text, self._source(instance, index, text, span)) for text, span in dict(_source_names(stage)).items()
+        )
+        return ResolvedStage(base, platform, sources, tuple(self._needs))
+
+    def _platform(self, instance: Instance, stage: Stage) -> Platform:
+        text = self._expand(stage.platform, instance, stage.span)
+        if not text:
+            return instance.platform
+        try:
+            return parse_platform(text)
+        except ValueError as error:
+            self._diagnostics.error("bad-platform", str(error), stage.span)
+            return instance.platform
+
+    def _base(self, instance: Instance, index: int, platform: Platform) -> VertexBase:
+        base = instance.definition.stages[index].base
+        match base:
+            case NestedBuild():
+                args = self._args(base, instance)
+                return self._needed(self._images.nested(base, args, platform), output=True)
+            case NamedBase():
+                return self._named_base(instance, index, base)
+
+    def _named_base(self, instance: Instance, index: int, base: NamedBase) -> VertexBase:
+        text = self._expand(base.text, instance, base.span)
+        if text == "scratch":
+            return FromScratch()
+        if not text:
+            hint = "give the build argument it needs, or a default" if "$" in base.text else ""
+            self._diagnostics.error("empty-base", f"the base '{base.text}' is empty", base.span, hint)
+            return FromScratch()
+        stage = None if text.isdecimal() else instance.stage_index(text, index)
+        if stage is not None:
+            return self._needed((instance, stage), output=False)
+        return self._reference(instance, text, base.span) or FromScratch()
+
+    def _source(self, instance: Instance, index: int, text: str, span: Span) -> VertexSource:
+        name = self._expand(text, instance, span)
+        stage = instance.stage_index(name, index)
+        if stage is not None:
+            self._needs.append((instance, stage, False))
+            return FromVertex(instance.vertex_id(stage))
+        if name.isdecimal() or instance.stage_index(name, len(instance.definition.stages)) is not None:
+            message = f"stage '{name}' does not come before this one"
+            self._diagnostics.error("unknown-stage", message, span, hint="copy from an earlier stage")
+            return FromReference(name)
+        return self._image(instance, name, span) or self._reference(instance, name, span) or FromReference(name)
+
+    def _image(self, instance: Instance, name: str, span: Span) -> FromVertex | None:
+        """Return the workspace image of that name; a build file's own image is meant as the registry's."""
+        image = self._images.named(name)
+        if image is None or image == instance.name:
+            return None
+        return self._output_of(image, span)
+
+    def _reference(self, instance: Instance, text: str, span: Span) -> FromReference | FromVertex | None:
+        try:
+            reference = str(normalise(text))
+        except BadReferenceError as error:
+            self._diagnostics.error("bad-reference", str(error), span)
+            return None
+        image = self._images.tagged(reference)
+        if image is not None and image != instance.name:
+            return self._output_of(image, span) or FromReference(reference)
+        return FromReference(reference)
+
+    def _output_of(self, image: str, span: Span) -> FromVertex | None:
+        found = self._images.instance(image, span)
+        if found is None:
+            return None
+        index = self._images.output_index(image, found)
+        self._needs.append((found, index, True))
+        return FromVertex(found.vertex_id(index))
+
+    def _needed(self, found: tuple[Instance, int] | None, *, output: bool) -> VertexBase:
+        if found is None:
+            return FromScratch()
+        self._needs.append((*found, output))
+        return FromVertex(found[0].vertex_id(found[1]))
+
+    def _args(self, build: NestedBuild, instance: Instance) -> Pairs:
+        return tuple(sorted((name, self._expand(value, instance, build.span)) for name, value in build.args))
+
+    def _expand(self, word: str, instance: Instance, span: Span) -> str:
+        try:
+            return expand(word, instance.words(), escape=instance.definition.escape)
+        except WordError as error:
+            self._diagnostics.error("bad-word", f"{error} in '{word}'", span)
+            return word
+
+
+def _source_names(stage: Stage) -> Iterator[tuple[str, Span]]:
+    """Yield every name a stage's instructions read files from, where it stands first."""
+    for op in reversed(stage.ops):
+        if isinstance(op, Copy) and op.source:
+            yield op.source, op.span
+        elif isinstance(op, Run):
+            yield from ((mount.source, op.span) for mount in op.mounts if isinstance(mount, BindMount) and mount.source)

@@ -1,0 +1,113 @@
+"""The graph: one vertex per stage, equal builds merged, every name resolved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from zbuild.model.ops import NOWHERE, Pairs
+
+if TYPE_CHECKING:
+    from zbuild.base.platform import Platform
+    from zbuild.base.span import Span
+    from zbuild.model.definition import Stage
+    from zbuild.model.mounts import CacheMount
+
+
+@dataclass(frozen=True, slots=True)
+class FromScratch:
+    """The stage starts from nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromReference:
+    """An image that is not built here, by its full reference."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class FromVertex:
+    """The result of another stage, by its vertex's id."""
+
+    vertex: str
+
+
+VertexBase: TypeAlias = FromScratch | FromReference | FromVertex
+VertexSource: TypeAlias = FromReference | FromVertex
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What an image asks of all its stages; `labels` and `annotations` go to its output alone."""
+
+    format: Literal["oci", "docker"] = "oci"
+    retries: int = 0
+    cache_mounts: tuple[CacheMount, ...] = ()
+    no_cache: bool = False
+    labels: Pairs = ()
+    annotations: Pairs = ()
+    pull: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vertex:
+    """One stage to build.
+
+    `id` is `image/stage`, or the image's name alone for an unnamed last stage; `label` is the stage's name or index.
+    `sources` maps what COPY --from and bind mounts name to what it means. `after` are vertices that must be done
+    first though nothing of them is read (depends_on). `context` and `file` are relative to the workspace; `args` are
+    the build arguments given, `globals` the build file's global ARGs with their values. `output`: an image's result.
+    """
+
+    id: str
+    image: str
+    label: str
+    stage: Stage
+    base: VertexBase
+    platform: Platform
+    context: str
+    file: str = ""
+    escape: str = "\\"
+    sources: tuple[tuple[str, VertexSource], ...] = ()
+    after: tuple[str, ...] = ()
+    args: Pairs = ()
+    globals: Pairs = ()
+    settings: Settings = field(default_factory=Settings)
+    output: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The vertices whose results this one reads: its base first, then what it copies from."""
+        base = (self.base.vertex,) if isinstance(self.base, FromVertex) else ()
+        sources = (source.vertex for _, source in self.sources if isinstance(source, FromVertex))
+        return tuple(dict.fromkeys((*base, *sources)))
+
+    @property
+    def depends(self) -> tuple[str, ...]:
+        """Every vertex that comes before this one."""
+        return tuple(dict.fromkeys((*self.inputs, *self.after)))
+
+
+@dataclass(frozen=True, slots=True)
+class ImageNode:
+    """An image of the workspace: the vertex that makes it and the names it gets."""
+
+    name: str
+    vertex: str
+    tags: tuple[str, ...] = ()
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Vertices in topological order, what a vertex needs before it; `roots` are the targets' vertices."""
+
+    vertices: tuple[Vertex, ...]
+    images: tuple[ImageNode, ...]
+    roots: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+
+    def by_id(self) -> dict[str, Vertex]:
+        """Return the vertices by id."""
+        return {vertex.id: vertex for vertex in self.vertices}

@@ -1,0 +1,69 @@
+"""What differs between a stage's material now and what its last record was made from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from zbuild.plan.types import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Told = tuple[str, str, str]
+
+
+def changes(old: Sequence[Told], new: Sequence[Told]) -> tuple[Change, ...]:
+    """Compare two materials, each a list of (instruction, what, value), and return what differs, in the new order.
+
+    Inputs are matched by instruction and name, repeated ones by their order; what has gone comes last.
+    """
+    before = _numbered(old)
+    after = _numbered(new)
+    found = [
+        Change(key[0], key[1], before.get(key, ""), value) for key, value in after.items() if before.get(key) != value
+    ]
+    gone = [Change(key[0], key[1], value, "") for key, value in before.items() if key not in after]
+    return tuple(_without_echoes([*found, *gone]))
+
+
+def _numbered(told: Sequence[Told]) -> dict[tuple[str, str, int], str]:
+    seen: Counter[tuple[str, str]] = Counter()
+    result = {}
+    for instruction, what, value in told:
+        seen[instruction, what] += 1
+        result[instruction, what, seen[instruction, what]] = value
+    return result
+
+
+def _without_echoes(found: list[Change]) -> list[Change]:
+    """Leave out what merely follows: of an instruction that came or went, its single inputs; of ENV, each RUN's copy."""
+    main = {change.instruction for change in found if change.what in ("command", "instruction", "folder")}
+    kept = [
+        change
+        for change in found
+        if change.instruction not in main or change.what in ("command", "instruction", "folder")
+    ]
+    told: set[tuple[str, str, str]] = set()
+    result = []
+    for change in kept:
+        name = change.what.removeprefix("variable ").removeprefix("ENV ")
+        echo = (name, change.old, change.new)
+        if name == change.what or echo not in told:
+            result.append(change)
+        told.add(echo)
+    return result
+
+
+def short_reason(found: Sequence[Change]) -> str:
+    """Say the first difference in a few words, for plans and progress."""
+    if not found:
+        return "an input changed"
+    first = found[0]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    if first.what in ("command", "instruction", "folder"):
+        verb = "is new" if not first.old else "is gone" if not first.new else "changed"
+        return f"{first.instruction} {verb}{more}"
+    if first.what == "files":
+        return f"files of {first.instruction} changed{more}"
+    return f"{first.what} changed{more}"

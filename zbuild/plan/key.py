@@ -1,0 +1,180 @@
+"""Keys: the hash of all that can change a stage's result.
+
+A stage's material is a list of items, each one input of one instruction. Folding it gives a key; what an input from
+another stage stands for is asked from a resolver, so that one material gives three keys:
+
+- the *static* key, other stages standing in by their own static keys: known before anything has run;
+- the *result* key, other stages by what they came to: the one records are kept under. A stage that ran again and came
+  to the same files leaves the result keys of those who copy from it as they were (early cutoff);
+- the *own* key, other stages left out: equal own keys mean that only what comes from other stages can differ.
+
+No name, tag, span, timeout or retry is in the material.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from zbuild.base.digest import xxh
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from zbuild.graph.types import Vertex
+    from zbuild.model.image_config import ImageConfig
+    from zbuild.model.mounts import Mount
+    from zbuild.model.steps import Origin
+    from zbuild.plan.evaluate import Evaluation
+
+FORMAT_VERSION = 1
+_SECRETIVE = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What another stage comes to: with a selection just the files it takes, without one the whole image."""
+
+    vertex: str
+    selection: Selection | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One input of one instruction: what people call it, and its value or where that will come from."""
+
+    instruction: str
+    what: str
+    value: str | Pending
+
+
+ContextDigest: TypeAlias = "Callable[[ContextOrigin, Selection], str]"
+
+
+def material(
+    vertex: Vertex, evaluation: Evaluation, base: str | Pending, backend: str, context: ContextDigest
+) -> tuple[Item, ...]:
+    """Return everything that can change the result of a stage.
+
+    `base` is `scratch`, a manifest's digest, or the stage it starts from; `context` digests files of a context.
+    """
+    start = Item("FROM", "backend", f"{FORMAT_VERSION} {backend} {vertex.platform} {vertex.settings.format}")
+    items = [start, Item("FROM", "base", base)]
+    for step in evaluation.steps:
+        match step:
+            case RunStep():
+                items.extend(_run_items(step, context))
+            case CopyStep():
+                items.extend(_copy_items(step, context))
+            case FolderStep():
+                items.append(Item(step.text, "folder", step.path))
+            case _:
+                assert_never(step)
+    items.extend(Item("config", what, value) for what, value in config_items(evaluation.config))
+    if vertex.output:
+        items.extend(Item("config", f"annotation {name}", value) for name, value in vertex.settings.annotations)
+    return tuple(items)
+
+
+def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
+    yield Item(step.text, "command", shlex.join(step.argv))
+    yield Item(step.text, "runs as", shlex.join((step.user, step.workdir, step.network)))
+    for name, value in step.env:
+        yield Item(step.text, f"variable {name}", _told(name, value))
+    origins = dict(step.origins)
+    for mount in step.mounts:
+        yield Item(step.text, f"mount {mount.target}", _mount_text(mount))
+        if isinstance(mount, BindMount):
+            selection = Selection((mount.path,))
+            yield Item(step.text, f"files at {mount.target}", _files(origins[mount.source], selection, context))
+
+
+def _copy_items(step: CopyStep, context: ContextDigest) -> Iterator[Item]:
+    how = (*step.selection.sources, step.dest, step.owner, step.mode, str(step.extract), str(step.selection.parents))
+    yield Item(step.text, "instruction", shlex.join(how))
+    yield Item(step.text, "files", _files(step.origin, step.selection, context))
+
+
+def _files(origin: Origin, selection: Selection, context: ContextDigest) -> str | Pending:
+    match origin:
+        case ContextOrigin():
+            return context(origin, selection)
+        case StageOrigin():
+            return Pending(origin.vertex, selection)
+        case ImageOrigin():
+            return origin.digest
+        case _:
+            assert_never(origin)
+
+
+def _mount_text(mount: Mount) -> str:
+    """Return what of a mount is in the key: of caches the id, of secrets and agents the id, never what they hold."""
+    match mount:
+        case CacheMount():
+            return f"cache id={mount.id} readonly={mount.readonly}"
+        case BindMount():
+            return f"bind readwrite={mount.readwrite}"
+        case TmpfsMount():
+            return f"tmpfs size={mount.size}"
+        case SecretMount():
+            return f"secret id={mount.id} env={mount.env}"
+        case SshMount():
+            return f"ssh id={mount.id}"
+        case _:
+            assert_never(mount)
+
+
+def _told(name: str, value: str) -> str:
+    """Return a variable's value, or its digest where the name says that it should not be kept in clear."""
+    return f"xxh3:{xxh(value)}" if _SECRETIVE.search(name) else value
+
+
+def config_items(config: ImageConfig) -> Iterator[tuple[str, str]]:
+    """Yield an image configuration as (what, value), nothing for what is not set."""
+    yield from ((f"ENV {name}", _told(name, value)) for name, value in config.env)
+    yield from ((f"LABEL {name}", value) for name, value in config.labels)
+    lists = {"CMD": config.cmd, "ENTRYPOINT": config.entrypoint, "SHELL": config.shell or None}
+    yield from ((what, shlex.join(argv)) for what, argv in lists.items() if argv is not None)
+    texts = {
+        "WORKDIR": config.workdir,
+        "USER": config.user,
+        "EXPOSE": " ".join(config.ports),
+        "VOLUME": shlex.join(config.volumes),
+        "STOPSIGNAL": config.stop_signal,
+        "MAINTAINER": config.author,
+        "ONBUILD": shlex.join(config.onbuild),
+        "HEALTHCHECK": str(astuple(config.health)) if config.health else "",
+    }
+    yield from ((what, value) for what, value in texts.items() if value)
+
+
+def config_text(config: ImageConfig) -> str:
+    """Return an image configuration as one line of text: equal configurations, equal texts."""
+    return json.dumps(list(config_items(config)), ensure_ascii=False, separators=(",", ":"))
+
+
+def fold(items: tuple[Item, ...], resolve: Callable[[Pending], str]) -> str:
+    """Fold a material into a key: 32 hex digits. How instructions are shown to people is not part of it."""
+    return xxh(
+        tuple((item.what, resolve(item.value) if isinstance(item.value, Pending) else item.value) for item in items)
+    )
+
+
+def pending(items: tuple[Item, ...]) -> tuple[Pending, ...]:
+    """Return what a material needs to know of other stages."""
+    return tuple(item.value for item in items if isinstance(item.value, Pending))
+
+
+def selection_id(selection: Selection) -> str:
+    """Name a selection, for records to keep its digest under."""
+    return xxh((selection.sources, selection.exclude, selection.parents))
+
+
+def identity(diff_ids: tuple[str, ...], config: str) -> str:
+    """Return what a stage's result is to those who start from it: its layers and its configuration."""
+    return xxh((diff_ids, config))

@@ -1,0 +1,241 @@
+"""Decides for every stage: run, cached, or maybe; and says why. Reads records, changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from zbuild.graph.topo import reachable
+from zbuild.graph.types import FromVertex
+from zbuild.plan.explain import changes, short_reason
+from zbuild.plan.key import Pending, fold, identity, pending, selection_id
+from zbuild.plan.types import Plan, PlannedStage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from zbuild.graph.types import Graph
+    from zbuild.plan.describe import Described
+    from zbuild.plan.types import Change, PlanAction
+
+
+class Recorded(Protocol):
+    """What a plan reads of a record."""
+
+    @property
+    def key(self) -> str: ...  # noqa: D102
+    @property
+    def image_id(self) -> str: ...  # noqa: D102
+    @property
+    def diff_ids(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
+    def config(self) -> str: ...  # noqa: D102
+    @property
+    def inputs(self) -> tuple[tuple[str, str, str], ...]: ...  # noqa: D102
+    @property
+    def exports(self) -> tuple[tuple[str, str], ...]: ...  # noqa: D102
+    @property
+    def created(self) -> float: ...  # noqa: D102
+
+
+class Records(Protocol):
+    """What a plan asks of the record store."""
+
+    def get(self, key: str) -> Recorded | None:
+        """Return the record kept under a result key."""
+        ...
+
+    def by_static(self, static_key: str) -> Recorded | None:
+        """Return the newest record with that static key."""
+        ...
+
+    def has_own(self, own_key: str) -> bool:
+        """Say whether any record has that own key."""
+        ...
+
+    def latest(self, stage: str) -> Recorded | None:
+        """Return the newest record of a vertex."""
+        ...
+
+    def last_seconds(self, stage: str) -> float | None:
+        """Return how long a vertex took the last time it ran."""
+        ...
+
+
+@dataclass(slots=True)
+class Decision:
+    """What will be done with one stage. `record` is its result where one is known; `key` "" where it is not yet."""
+
+    described: Described
+    record: Recorded | None
+    key: str
+    action: PlanAction = "cached"
+    reason: str = ""
+    changes: tuple[Change, ...] = field(default_factory=tuple)
+
+
+def decide(
+    graph: Graph,
+    described: Mapping[str, Described],
+    records: Records,
+    present: Collection[str],
+    *,
+    always: bool = False,
+) -> dict[str, Decision]:
+    """Decide for all stages of the graph; `present` are the ids of the images that the backend holds."""
+    decisions: dict[str, Decision] = {}
+    for vertex in graph.vertices:
+        item = described[vertex.id]
+        record, key = (None, "") if always or vertex.settings.no_cache else _look_up(item, decisions, records)
+        decisions[vertex.id] = Decision(item, record, key)
+    _Demand(graph, decisions, present, records, always=always).settle()
+    return decisions
+
+
+def _look_up(item: Described, before: Mapping[str, Decision], records: Records) -> tuple[Recorded | None, str]:
+    """Find a stage's record by its result key; by its static key where a stage it reads has no result to ask."""
+    known = {wanted: result_of(before[wanted.vertex].record, wanted) for wanted in pending(item.items)}
+    if all(value is not None for value in known.values()):
+        key = fold(item.items, lambda wanted: known[wanted] or "")
+        return records.get(key), key
+    return records.by_static(item.static_key), ""
+
+
+def result_of(record: Recorded | None, wanted: Pending) -> str | None:
+    """Return what a recorded stage came to, as its readers see it; None when the record does not say."""
+    if record is None:
+        return None
+    if wanted.selection is None:
+        return identity(record.diff_ids, record.config)
+    return dict(record.exports).get(selection_id(wanted.selection))
+
+
+def told(item: Described, before: Mapping[str, Decision]) -> tuple[tuple[str, str, str], ...]:
+    """Return a stage's material as records keep it, for `explain`: what is still to come is told as `?`."""
+
+    def value(wanted: str | Pending) -> str:
+        if isinstance(wanted, Pending):
+            return result_of(before[wanted.vertex].record, wanted) or "?"
+        return wanted
+
+    return tuple((part.instruction, what(part.what, part.value), value(part.value)) for part in item.items)
+
+
+def what(name: str, value: str | Pending) -> str:
+    """Return what an input is called: one that comes from another stage says from which."""
+    return f"{name} of {value.vertex}" if isinstance(value, Pending) else name
+
+
+class _Demand:
+    """Finds what must run: a target without a usable result, then all it needs, then all that reads those."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        decisions: dict[str, Decision],
+        present: Collection[str],
+        records: Records,
+        *,
+        always: bool,
+    ) -> None:
+        self._graph = graph
+        self._decisions = decisions
+        self._present = present
+        self._records = records
+        self._always = always
+        self._edges = {vertex.id: vertex.inputs for vertex in graph.vertices}
+        self._running: set[str] = set()
+
+    def settle(self) -> None:
+        after = (name for vertex in self._graph.vertices for name in vertex.after)
+        wanted = list(self._decisions) if self._always else [*self._graph.roots, *after, *self._no_cache()]
+        self._require(wanted)
+        used = reachable(wanted, self._edges)
+        grown = True
+        while grown:
+            # A stage that reads one that runs may come out different; whatever it needs must then be there, too.
+            reading = [
+                name
+                for name in self._edges
+                if name in used and name not in self._running and self._running.intersection(self._edges[name])
+            ]
+            grown = bool(reading)
+            self._running.update(reading)
+            for name in reading:
+                self._require(self._edges[name])
+        for name in self._edges:
+            self._tell(name)
+
+    def _no_cache(self) -> list[str]:
+        return [vertex.id for vertex in self._graph.vertices if vertex.settings.no_cache]
+
+    def _require(self, wanted: Sequence[str]) -> None:
+        """Make sure that these have an image: those that lack one run, and need their own inputs."""
+        pending_names = list(wanted)
+        while pending_names:
+            name = pending_names.pop()
+            record = self._decisions[name].record
+            if name not in self._running and (record is None or record.image_id not in self._present):
+                self._running.add(name)
+                pending_names.extend(self._edges[name])
+
+    def _tell(self, name: str) -> None:
+        decision = self._decisions[name]
+        if name not in self._running:
+            decision.action, decision.reason = "cached", self._cached_reason(name)
+            return
+        latest = self._records.latest(name)
+        if latest is not None:
+            decision.changes = changes(latest.inputs, told(decision.described, self._decisions))
+        decision.action, decision.reason = self._running_reason(name, decision, latest)
+
+    def _cached_reason(self, name: str) -> str:
+        record = self._decisions[name].record
+        if record is None or record.image_id not in self._present:
+            return "not needed: what uses it is up to date"
+        newer = [
+            source
+            for source in self._edges[name]
+            if (other := self._decisions[source].record) is not None and other.created > record.created
+        ]
+        if newer:
+            return f"up to date: {newer[0]} ran again and came out equal (early cutoff)"
+        return "up to date"
+
+    def _running_reason(self, name: str, decision: Decision, latest: Recorded | None) -> tuple[PlanAction, str]:
+        vertex = decision.described.vertex
+        running = [source for source in self._edges[name] if source in self._running]
+        if self._always:
+            return "run", "asked to run everything (-B)"
+        if vertex.settings.no_cache:
+            return "run", "no_cache is set"
+        if decision.record is not None and decision.record.image_id not in self._present:
+            return "run", "its image is gone from the store"
+        if isinstance(vertex.base, FromVertex) and vertex.base.vertex in running:
+            return "run", f"its base {vertex.base.vertex} runs"
+        if running and (decision.record is not None or self._records.has_own(decision.described.own_key)):
+            return "maybe", f"runs if what it copies from {' or '.join(running)} comes out different"
+        if latest is None:
+            return "run", "never built here"
+        settled = [change for change in decision.changes if change.new != "?"]
+        return "run", short_reason(settled) if settled else "no result is recorded for these inputs"
+
+
+def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records, backend: str) -> Plan:
+    """Return the plan that people and programs are shown."""
+    stages = []
+    for vertex in graph.vertices:
+        decision = decisions[vertex.id]
+        stages.append(
+            PlannedStage(
+                id=vertex.id,
+                action=decision.action,
+                reason=decision.reason,
+                image=vertex.image,
+                stage=vertex.label,
+                key=decision.key or (decision.record.key if decision.record else ""),
+                seconds=records.last_seconds(vertex.id),
+                depends=vertex.depends,
+            )
+        )
+    return Plan(graph.targets, tuple(stages), backend)
