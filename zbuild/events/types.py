@@ -80,13 +80,18 @@ class StageFinished:
 
 @dataclass(frozen=True, slots=True)
 class StageFailed:
-    """A stage failed: the error's code and message, the last lines it wrote, and where its whole log is."""
+    """A stage failed: the error's code and message, the last lines it wrote, and where its whole log is.
+
+    `place` is the instruction's `file:line:column`, `hint` the next step; both may be "".
+    """
 
     stage: str
     code: str
     message: str
     tail: tuple[str, ...] = ()
     log: str = ""
+    place: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""`zbuild list`: the images of the workspace."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from zbuild.cli.options import examples, format_option, with_workspace
+from zbuild.report.table import aligned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.api.options import ImageListing
+    from zbuild.api.workspace import Workspace
+
+
+@click.command(
+    "list",
+    epilog=examples(
+        "zbuild list                  the images, their build files, tags and groups",
+        "zbuild list --format json    for programs",
+    ),
+)
+@format_option("text", "json")
+@with_workspace
+def command(workspace: Workspace, form: str) -> None:
+    """List the images of the workspace.
+
+    Each can be a target of 'zbuild build', and so can each of the groups.
+    """
+    images = workspace.images()
+    click.echo(json.dumps([asdict(image) for image in images], indent=2) if form == "json" else list_text(images))
+
+
+def list_text(images: Sequence[ImageListing]) -> str:
+    """Return the images as an aligned table."""
+    rows = [(i.name, i.context, i.file or "(inline)", " ".join(i.tags), " ".join(i.groups)) for i in images]
+    return "\n".join(aligned([("IMAGE", "CONTEXT", "FILE", "TAGS", "GROUPS"), *rows]))

@@ -1,0 +1,46 @@
+"""The metadata file: what a build made, for programs."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zbuild.api.options import BuildReport
+
+
+def metadata(report: BuildReport) -> dict[str, object]:
+    """Return `{"images": {NAME: {image_id, digest, tags, layer_count, size, build_time_ms, stages}}}`."""
+    images = {image.name: asdict(image) for image in report.images}
+    for values in images.values():
+        del values["name"]
+    return {"images": images}
+
+
+def write_metadata(path: Path, report: BuildReport) -> None:
+    """Write the file whole or not at all: a reader never sees a half of it.
+
+    Raises OSError when the folder is missing or not writable.
+    """
+    text = json.dumps(metadata(report), indent=2, sort_keys=True) + "\n"
+    with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
+        try:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a temporary file is private, this one is to be read
+            os.replace(file.name, path)  # noqa: PTH105 - both are text here
+        except BaseException:
+            os.unlink(file.name)  # noqa: PTH108 - likewise
+            raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

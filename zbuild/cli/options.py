@@ -1,0 +1,167 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import click
+
+from zbuild.api.options import BuildOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.cli.session import Session
+
+Callback: TypeAlias = Callable[..., None]
+Decorator: TypeAlias = Callable[[Callback], Callback]
+
+
+def _pairs(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    pairs = [_split(value) for value in values]
+    for name, text in pairs:
+        if text is None:
+            raise click.BadParameter(f"'{name}' has no value; write {name}=VALUE")
+    return tuple((name, text) for name, text in pairs if text is not None)
+
+
+def _pairs_or_environment(
+    _context: click.Context, _param: click.Parameter, values: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Take a bare NAME from the environment; as with docker, one that is not set there is not given at all."""
+    pairs = [(name, os.environ.get(name) if text is None else text) for name, text in map(_split, values)]
+    return tuple((name, text) for name, text in pairs if text is not None)
+
+
+def _split(value: str) -> tuple[str, str | None]:
+    name, equals, text = value.partition("=")
+    if not name:
+        raise click.BadParameter(f"'{value}' has no name; write NAME=VALUE")
+    return name, text if equals else None
+
+
+_COMMON: tuple[Callable[[Any], Any], ...] = (
+    click.option("-f", "--file", default="", metavar="FILE", help="Read this build file instead of zbuild.yaml."),
+    click.option(
+        "-C",
+        "--directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Start in DIR, as if zbuild were run there; other paths are relative to it.",
+    ),
+    click.option(
+        "--set",
+        "variables",
+        callback=_pairs,
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Set a variable of the build file (`vars`).",
+    ),
+    click.option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
+    ),
+)
+
+# Named as the fields of BuildOptions.
+_BUILD: dict[str, Callable[[Any], Any]] = {
+    "build_args": click.option(
+        "--build-arg",
+        "build_args",
+        callback=_pairs_or_environment,
+        multiple=True,
+        metavar="NAME[=VALUE]",
+        help="Set a build argument (ARG); without =VALUE it is taken from the environment.",
+    ),
+    "target": click.option("--target", default="", metavar="STAGE", help="Build each image only up to this stage."),
+    "backend": click.option(
+        "--backend", default="", metavar="NAME", help="The backend to build with (also: ZBUILD_BACKEND)."
+    ),
+    "pull": click.option(
+        "--pull",
+        type=click.Choice(["missing", "newer", "always", "never"]),
+        default="missing",
+        show_default=True,
+        help="When to pull base images from their registry.",
+    ),
+    "always": click.option("-B", "--always-make", "always", is_flag=True, help="Run every stage, changed or not."),
+    "jobs": click.option(
+        "-j",
+        "--jobs",
+        type=click.IntRange(min=1),
+        metavar="N",
+        show_default="one per core",
+        help="Run N stages at once.",
+    ),
+    "keep_going": click.option(
+        "-k", "--keep-going", is_flag=True, help="After a failure build on what does not depend on it."
+    ),
+    "tags": click.option("--tag", "tags", multiple=True, metavar="NAME:TAG", help="Also give the image this name."),
+    "wait": click.option(
+        "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
+    ),
+}
+PLAN_OPTIONS = ("build_args", "target", "backend", "pull", "always")
+
+
+def with_workspace(function: Callback) -> Callback:
+    """Add the options all commands share, and hand over the workspace they lead to as `workspace`."""
+
+    @click.pass_obj
+    @functools.wraps(function)
+    def call(
+        session: Session,
+        /,
+        file: str,
+        directory: Path | None,
+        variables: tuple[tuple[str, str], ...],
+        **values: Any,  # noqa: ANN401 - whatever the command's own options are
+    ) -> None:
+        if directory is not None:
+            session.directory = session.directory / directory
+        function(workspace=session.open(file=file, variables=dict(variables)), **values)
+
+    return _decorated(call, _COMMON)
+
+
+def with_build_options(*names: str) -> Decorator:
+    """Add the named options of a build, and hand them over together as `options`, a BuildOptions."""
+
+    def decorate(function: Callback) -> Callback:
+        @functools.wraps(function)
+        def call(**values: Any) -> None:  # noqa: ANN401 - likewise
+            chosen = {name: value for name in names if (value := values.pop(name)) is not None}
+            function(options=BuildOptions(**chosen), **values)
+
+        return _decorated(call, [_BUILD[name] for name in names])
+
+    return decorate
+
+
+def format_option(*formats: str) -> Callable[[Any], Any]:
+    """Return the option `--format`; the first one is the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How to print it.",
+    )
+
+
+def examples(*lines: str) -> str:
+    """Return an epilog that shows command lines as they are written."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def _decorated(function: Callback, options: Any) -> Callback:  # noqa: ANN401 - click's decorators have no narrower type
+    for option in reversed(options):
+        function = option(function)
+    return function

@@ -1,0 +1,39 @@
+"""`zbuild validate`: reads the build files and tells every problem."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from zbuild.base.text import plural
+from zbuild.cli.options import examples, with_workspace
+
+if TYPE_CHECKING:
+    from zbuild.api.workspace import Workspace
+
+
+@click.command(
+    "validate",
+    epilog=examples(
+        "zbuild validate                   check the build files of the workspace",
+        "zbuild validate -C examples/shop  check another workspace",
+    ),
+)
+@with_workspace
+def command(workspace: Workspace) -> None:
+    """Check all build files of the workspace.
+
+    Nothing is built. Every problem is told at once, with file, line and column. The exit code is 2 when there are
+    errors; warnings do not change it.
+    """
+    from zbuild.cli.draw import Sources, diagnostic_lines  # noqa: PLC0415 - warnings are few
+    from zbuild.report.palette import palette_for  # noqa: PLC0415 - likewise
+
+    warnings = workspace.validate()
+    sources, palette = Sources(workspace.root), palette_for(sys.stderr)
+    for warning in warnings:
+        click.echo("\n".join(diagnostic_lines(warning, sources, palette)), err=True)
+    found = plural(len(warnings), "warning") if warnings else "no problems"
+    click.echo(f"{plural(len(workspace.images()), 'image')}, {found}")

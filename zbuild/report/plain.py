@@ -1,0 +1,126 @@
+"""Progress as lines, for logs and pipes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias, assert_never
+
+from zbuild.base.text import duration_text, plural
+from zbuild.events.types import (
+    BuildFailed,
+    BuildFinished,
+    BuildStarted,
+    ImageTagged,
+    InstructionFinished,
+    InstructionStarted,
+    Notice,
+    Output,
+    StageFailed,
+    StageFinished,
+    StageRetried,
+    StageSkipped,
+    StageStarted,
+)
+from zbuild.report.clean import one_line, printable
+from zbuild.report.palette import Palette
+from zbuild.report.stream import ProgressStream
+from zbuild.report.summary import summary_lines
+from zbuild.report.tally import Tally
+
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from zbuild.events.types import Event
+
+StageEvent: TypeAlias = (
+    StageStarted
+    | InstructionStarted
+    | Output
+    | InstructionFinished
+    | StageRetried
+    | StageFinished
+    | StageFailed
+    | StageSkipped
+)
+_WORTH_TIMING = 0.1  # seconds; faster instructions are told without an end
+
+
+class PlainReport:
+    """Writes one line per thing that happens; with several stages each line bears its stage's name."""
+
+    def __init__(self, stream: TextIO, tally: Tally | None = None) -> None:
+        self._stream = ProgressStream(stream)
+        self._tally = tally or Tally()
+
+    def __call__(self, event: Event) -> None:
+        """Tell one event."""
+        if self._tally.take(event):
+            self._stream.lines(self._lines(event))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _lines(self, event: Event) -> list[str]:
+        match event:
+            case BuildStarted():
+                return plan_lines(event)
+            case Notice() | ImageTagged():
+                return notice_lines(event)
+            case BuildFinished() | BuildFailed():
+                return summary_lines(self._tally, Palette(), self._stream.encoding)
+            case _:
+                told = _told(event, self._stream.encoding)
+                return [self._prefix(event.stage) + told] if told else []
+
+    def _prefix(self, stage: str) -> str:
+        return f"[{stage}] " if self._tally.plan.run + self._tally.plan.maybe != 1 else ""
+
+
+def plan_lines(plan: BuildStarted) -> list[str]:
+    """Say what is about to be done; nothing, when nothing is."""
+    if plan.run + plan.maybe == 0:
+        return []
+    maybe = f", {plan.maybe} perhaps" if plan.maybe else ""
+    total = plural(plan.run + plan.maybe + plan.cached, "stage")
+    return [f"zbuild: {total}: {plan.run} to run{maybe}, {plan.cached} cached"]
+
+
+def notice_lines(event: Notice | ImageTagged) -> list[str]:
+    """Return what is told outside any stage."""
+    if isinstance(event, ImageTagged):
+        return [f"zbuild: {event.image} is tagged {', '.join(event.tags)}"] if event.tags else []
+    return [f"zbuild: {'warning: ' if event.level == 'warning' else ''}{printable(event.message)}"]
+
+
+def _told(event: StageEvent, encoding: str) -> str:
+    match event:
+        case StageStarted():
+            text = f"started: {event.reason}"
+        case InstructionStarted():
+            text = event.text
+        case Output():
+            return f"  {printable(event.line, encoding)}".rstrip()
+        case InstructionFinished():
+            text = _instruction_end(event)
+        case StageRetried():
+            text = f"attempt {event.attempt}: {event.reason}"
+        case StageFinished():
+            text = _stage_end(event)
+        case StageFailed():
+            text = f"FAILED: {event.message}"
+        case StageSkipped():
+            text = f"skipped: {event.because}"
+        case _:
+            assert_never(event)
+    return printable(one_line(text), encoding)
+
+
+def _instruction_end(event: InstructionFinished) -> str:
+    if event.cached:
+        return "(cached)"
+    return f"({duration_text(event.seconds)})" if event.seconds >= _WORTH_TIMING else ""
+
+
+def _stage_end(event: StageFinished) -> str:
+    if event.action == "cached":
+        return f"cached: {event.reason}"
+    return f"{'built' if event.action == 'run' else 'pulled'} in {duration_text(event.seconds)}"
