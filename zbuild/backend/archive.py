@@ -1,0 +1,110 @@
+"""Unpacks archives into a root folder, member by member; none of them lands outside."""
+
+from __future__ import annotations
+
+import lzma
+import os
+import posixpath
+import stat
+import tarfile
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, BinaryIO
+
+from zbuild.backend.rootfs import Attributes
+from zbuild.base.errors import StageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from zbuild.backend.rootfs import Rootfs
+    from zbuild.base.span import Span
+
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+
+
+@contextmanager
+def open_archive(file: BinaryIO) -> Iterator[tarfile.TarFile | None]:
+    """Open a tar, plain or packed with gzip, bzip2 or xz, as its content says; None for anything else."""
+    try:
+        archive = tarfile.open(fileobj=file, mode="r:*", errorlevel=1)  # noqa: SIM115 - closed below
+    except (*_DAMAGED, OSError):
+        yield None
+        return
+    with archive:
+        yield archive
+
+
+def unpack(
+    root: Rootfs,
+    archive: tarfile.TarFile,
+    folder: bytes,
+    owner: tuple[int, int] | None,
+    span: Span,
+    check: Callable[[], None],
+) -> None:
+    """Unpack all members below a folder of the root, with their owners unless one is given.
+
+    Raises StageError for a damaged archive and for a member that would leave the folder.
+    """
+    unpacker = _Unpacker(root, folder, owner, span)
+    try:
+        for member in archive:
+            check()
+            unpacker.put(archive, member)
+    except _DAMAGED as error:
+        raise StageError("bad-archive", f"the archive is damaged: {error}", span=span) from error
+    unpacker.finish()
+
+
+class _Unpacker:
+    def __init__(self, root: Rootfs, folder: bytes, owner: tuple[int, int] | None, span: Span) -> None:
+        self._root = root
+        self._folder = folder
+        self._owner = owner
+        self._span = span
+        self._times: list[tuple[bytes, int]] = []
+
+    def put(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
+        """Land one member."""
+        path = self._path(member.name)
+        attributes = self._attributes(member)
+        if path == self._folder:
+            return
+        self._root.make_folder(path.rpartition(b"/")[0])
+        if member.isdir():
+            self._root.put_folder(path, attributes)
+            self._times.append((path, attributes.mtime_ns or 0))
+        elif member.issym():
+            self._root.put_link(path, os.fsencode(member.linkname), attributes)
+        elif member.islnk():
+            self._root.put_hard_link(path, self._path(member.linkname))
+        elif member.isreg():
+            content = archive.extractfile(member)
+            if content:
+                self._root.put_file(path, content, attributes)  # type: ignore[arg-type]  # it reads bytes like one
+        else:
+            self._put_node(path, member, attributes)
+
+    def finish(self) -> None:
+        """Set the times of the folders, which their content had changed."""
+        for path, mtime_ns in reversed(self._times):
+            self._root.set_times(path, mtime_ns)
+
+    def _put_node(self, path: bytes, member: tarfile.TarInfo, attributes: Attributes) -> None:
+        kinds = {tarfile.FIFOTYPE: stat.S_IFIFO, tarfile.CHRTYPE: stat.S_IFCHR, tarfile.BLKTYPE: stat.S_IFBLK}
+        if member.type in kinds:
+            rdev = os.makedev(member.devmajor, member.devminor) if member.isdev() and not member.isfifo() else 0
+            self._root.put_node(path, kinds[member.type], rdev, attributes)
+
+    def _path(self, name: str) -> bytes:
+        normal = posixpath.normpath(name.lstrip("/"))
+        if normal.split("/")[0] == "..":
+            raise StageError(
+                "archive-escapes", f"the archive's member '{name}' would leave its folder", span=self._span
+            )
+        return self._folder if normal == "." else self._folder + b"/" + os.fsencode(normal)
+
+    def _attributes(self, member: tarfile.TarInfo) -> Attributes:
+        uid, gid = self._owner or (member.uid, member.gid)
+        return Attributes(member.mode & 0o7777, uid, gid, int(member.mtime * 10**9))

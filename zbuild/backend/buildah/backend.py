@@ -1,0 +1,92 @@
+"""The buildah backend: the protocol, handed to the modules that do the work."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.engine import Engine
+from zbuild.backend.buildah.image_roots import ImageRoots
+from zbuild.backend.buildah.resolve import resolve
+from zbuild.backend.buildah.run_step import networks
+from zbuild.backend.buildah.stage import StageRun
+from zbuild.backend.buildah.sweep import sweep
+from zbuild.backend.process import Runner
+from zbuild.backend.protocol import Capabilities
+from zbuild.plan.fingerprint import digest_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from zbuild.backend.buildah.probe import Memory
+    from zbuild.backend.protocol import BaseImage, PullPolicy, StageBuild, StageResult, Unfinished
+    from zbuild.base.platform import Platform
+    from zbuild.events.bus import Emit
+    from zbuild.model.steps import Selection
+
+
+class BuildahBackend:
+    """Builds Linux images with buildah, in the store that `buildah` itself uses here.
+
+    `state` is the workspace's `.zbuild` folder, for cache mounts; `memory` remembers what the probe found.
+    """
+
+    name = "buildah"
+
+    def __init__(self, workspace: Path, state: Path, memory: Memory, runner: Runner | None = None) -> None:
+        self._engine = Engine(workspace, memory, runner or Runner())
+        self._roots = ImageRoots(self._engine)
+        self._caches = state / "mounts"
+
+    def capabilities(self) -> Capabilities:
+        """Say what works here. Raises BackendError when nothing does."""
+        facts = self._engine.facts
+        failed = f"; {'; '.join(facts.failed)}" if facts.failed else ""
+        detail = f"buildah {facts.version}, {self._engine.isolation}, {facts.driver} at {facts.graphroot}{failed}"
+        return Capabilities(("linux",), run=True, networks=networks(facts.isolation), detail=detail)
+
+    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
+        """Find a base image. Raises RegistryError."""
+        return resolve(self._engine, reference, platform, pull)
+
+    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+        """Build one stage. Raises StageError, ImageGoneError, BackendError, InterruptedBuildError."""
+        self._engine.runner.check()
+        return StageRun(self._engine, self._roots, self._caches, order, emit).build()
+
+    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """Digest selections of an image's files. Raises ImageGoneError."""
+        return tuple(digest_tree(self._roots.root(image_id), selections))
+
+    def images(self) -> Mapping[str, tuple[str, ...]]:
+        """List every image in the store, id → names."""
+        return {image.id: image.names for image in self._engine.store.images().values()}
+
+    def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return what changes with the store's list of images."""
+        return self._engine.store.stamp()
+
+    def tag(self, image_id: str, names: Sequence[str]) -> None:
+        """Give an image more names. Raises ImageGoneError when it is not there."""
+        if names:
+            self._engine.call(commands.tag(image_id, names))
+
+    def remove(self, image_ids: Sequence[str]) -> None:
+        """Remove images with all their names; ones that are gone are no error."""
+        images = self._engine.store.images()
+        present = [image_id for image_id in dict.fromkeys(image_ids) if image_id in images]
+        if present:
+            self._engine.call(commands.remove_images(present))
+
+    def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
+        """Remove what dead runs of this workspace left, and say what was removed."""
+        return sweep(self._engine, keep, unfinished)
+
+    def cancel(self) -> None:
+        """Stop all that runs; `build` calls end with InterruptedBuildError."""
+        self._engine.runner.cancel()
+
+    def close(self) -> None:
+        """Remove the helper containers."""
+        self._roots.close()

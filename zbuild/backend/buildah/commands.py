@@ -1,0 +1,136 @@
+"""The buildah commands zbuild uses, as pure functions. Flags are those of buildah 1.28, the oldest supported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from zbuild.backend.command import Command
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.base.platform import Platform
+    from zbuild.model.steps import RunStep
+
+SCRATCH = "scratch"
+
+
+@dataclass(frozen=True, slots=True)
+class Isolation:
+    """How RUN is isolated: `kind` is oci or chroot; `runtime` the OCI runtime's path, "" for chroot."""
+
+    kind: str
+    runtime: str = ""
+
+    def flags(self) -> tuple[str, ...]:
+        """Return the flags of `buildah run` that ask for it."""
+        return ("--isolation", self.kind, *(("--runtime", self.runtime) if self.runtime else ()))
+
+    def __str__(self) -> str:
+        return f"{self.kind} isolation with {self.runtime}" if self.runtime else f"{self.kind} isolation"
+
+
+def info() -> Command:
+    """Ask for the storage's places and driver, and the runtime, as JSON."""
+    return _buildah("info")
+
+
+def version() -> Command:
+    """Ask for the version, in one line."""
+    return _buildah("--version")
+
+
+def create(name: str, image: str, image_format: str = "oci", platform: Platform | None = None) -> Command:
+    """Make a working container of an image id, or of `scratch`, for which alone `platform` is given."""
+    flags = ["--pull-never", "--http-proxy=false", "--format", image_format, "--name", name]
+    if platform:
+        flags += ["--platform", str(platform)]
+    return _buildah("from", *flags, image)
+
+
+def mount(container: str) -> Command:
+    """Mount a container's root, and print where."""
+    return _buildah("mount", container)
+
+
+def run(container: str, step: RunStep, isolation: Isolation, network: str, volumes: Sequence[str]) -> Command:
+    """Run a step's command in a container; `volumes` are the flags of its mounts.
+
+    The values of ENV have to stand among the arguments: buildah 1.28 does not take `--env NAME` from its environment.
+    """
+    flags = [*isolation.flags(), "--network", network, "--workingdir", step.workdir]
+    if step.user:
+        flags += ["--user", step.user]
+    settings = tuple(f"{name}={value}" for name, value in step.env)
+    for setting in settings:
+        flags += ["--env", setting]
+    return Command(
+        ("buildah", "run", *flags, *volumes, container, "--", *step.argv),
+        timeout=step.timeout / 1e9,
+        redact=settings,
+    )
+
+
+def commit(container: str, image: str, image_format: str) -> Command:
+    """Commit a container to an image, remove it, and print the image's id.
+
+    Without the identity label, which would be a change of the user's image.
+    """
+    flags = ("--rm", "--quiet", "--identity-label=false", "--format", image_format)
+    return _buildah("commit", *flags, container, image)
+
+
+def tag(image_id: str, names: Sequence[str]) -> Command:
+    """Give an image more names."""
+    return _buildah("tag", image_id, *names)
+
+
+def remove_containers(containers: Sequence[str]) -> Command:
+    """Remove working containers."""
+    return _buildah("rm", *containers)
+
+
+def remove_images(image_ids: Sequence[str]) -> Command:
+    """Remove images with all their names, even where a container was made of them."""
+    return _buildah("rmi", "--force", *image_ids)
+
+
+def pull(reference: str, platform: Platform | None, *, insecure: bool, timeout: float) -> Command:
+    """Pull an image, asking the registry even when it is here, and print its id."""
+    flags = ["--quiet", "--policy", "always"]
+    if platform:
+        flags += ["--platform", str(platform)]
+    if insecure:
+        flags.append("--tls-verify=false")
+    return Command(("buildah", "pull", *flags, f"docker://{reference}"), timeout=timeout)
+
+
+def config(container: str, flags: Sequence[str]) -> Command:
+    """Change a container's configuration."""
+    return _buildah("config", *flags, container)
+
+
+def volume(source: str, target: str, access: Literal["ro", "rw", "O"]) -> tuple[str, ...]:
+    """Return the flags that bind a file or folder of the host; with `O` what is written to it is dropped.
+
+    `--volume` cannot take a colon, and `--mount` neither a comma nor `O`. Raises ValueError for a path with these.
+    """
+    if ":" not in source + target:
+        return ("--volume", f"{source}:{target}:{access}")
+    if "," not in source + target and access != "O":
+        return ("--mount", f"type=bind,source={source},target={target},{access}")
+    msg = f"cannot mount {source} at {target}: buildah takes no such path"
+    raise ValueError(msg)
+
+
+def tmpfs(target: str, size: int) -> tuple[str, ...]:
+    """Return the flags of an empty folder in memory; `size` in bytes, 0 = no limit. Raises ValueError for a comma."""
+    if "," in target:
+        msg = f"cannot mount a tmpfs at {target}: buildah takes no ',' there"
+        raise ValueError(msg)
+    return ("--mount", f"type=tmpfs,target={target}" + (f",tmpfs-size={size}" if size else ""))
+
+
+def _buildah(*arguments: str) -> Command:
+    return Command(("buildah", *arguments))

@@ -1,0 +1,57 @@
+"""One working container: made of an image, mounted when first needed, and in the end committed or removed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import commands
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from zbuild.backend.buildah.engine import Engine
+    from zbuild.base.platform import Platform
+
+
+class Container:
+    """A working container, which is gone at the end of its `with` block."""
+
+    def __init__(self, engine: Engine, image: str, image_format: str = "oci", platform: Platform | None = None) -> None:
+        """Make it of an image id or of `scratch`; the last alone takes a platform. Raises BackendError."""
+        self.name = engine.names.new_container()
+        self._engine = engine
+        self._root: bytes | None = None
+        self._gone = False
+        self._made_by = commands.create(self.name, image, image_format, platform)
+
+    def __enter__(self) -> Self:
+        try:
+            self._engine.call(self._made_by)
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._gone:
+            self.remove()
+
+    @property
+    def root(self) -> bytes:
+        """Where its root is mounted."""
+        if self._root is None:
+            self._root = os.fsencode(self._engine.call(commands.mount(self.name)))
+        return self._root
+
+    def remove(self) -> None:
+        """Remove it, if it is there."""
+        self._gone = True
+        self._engine.discard(self.name)
+
+    def committed(self) -> None:
+        """Note that a commit has removed it."""
+        self._gone = True

@@ -1,0 +1,47 @@
+"""Mounted roots of images, for COPY --from: one helper container per image and run."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import commands
+
+if TYPE_CHECKING:
+    from zbuild.backend.buildah.engine import Engine
+
+
+class ImageRoots:
+    """Mounts images when first asked for; threads that ask for the same one wait for one mount."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.Lock] = {}
+        self._roots: dict[str, bytes] = {}
+        self._containers: list[str] = []
+
+    def root(self, image_id: str) -> bytes:
+        """Return where an image's files are. Raises ImageGoneError and BackendError."""
+        with self._guard:
+            lock = self._locks.setdefault(image_id, threading.Lock())
+        with lock:
+            if image_id not in self._roots:
+                self._roots[image_id] = self._mount(image_id)
+            return self._roots[image_id]
+
+    def close(self) -> None:
+        """Remove all helper containers."""
+        with self._guard:
+            containers, self._containers = self._containers, []
+            self._roots.clear()
+        self._engine.discard(*containers)
+
+    def _mount(self, image_id: str) -> bytes:
+        self._engine.store.image(image_id)
+        container = self._engine.names.new_container()
+        with self._guard:
+            self._containers.append(container)
+        self._engine.call(commands.create(container, image_id))
+        return os.fsencode(self._engine.call(commands.mount(container)))

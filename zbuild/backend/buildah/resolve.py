@@ -1,0 +1,94 @@
+"""Base images: found in the store without a process, or pulled."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
+from zbuild.backend.protocol import BaseImage
+from zbuild.base import reference as references
+from zbuild.base.errors import RegistryError
+from zbuild.base.platform import host_platform
+from zbuild.base.reference import normalise
+
+if TYPE_CHECKING:
+    from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.protocol import PullPolicy
+    from zbuild.base.platform import Platform
+
+# A registry that never answers would hold a build for ever; large images on slow lines need their time.
+PULL_TIMEOUT = 3600.0
+
+
+def resolve(engine: Engine, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
+    """Return the image of a reference, pulling it as the policy says.
+
+    `newer` keeps what is here when the registry cannot be asked. Raises RegistryError.
+    """
+    local = _find_local(engine, reference, platform)
+    if local and pull in ("missing", "never"):
+        return local
+    if pull == "never":
+        raise RegistryError("image-missing", f"the image {reference} is not in the store, and must not be pulled")
+    try:
+        return _pull(engine, reference, platform)
+    except RegistryError:
+        if local and pull == "newer":
+            return local
+        raise
+
+
+def base_image(engine: Engine, image_id: str) -> BaseImage:
+    """Read an image from the store. Raises ImageGoneError."""
+    image = engine.store.image(image_id)
+    config = engine.store.config(image_id)
+    return BaseImage(image_id, image.digest, parse_config(config), diff_ids(config))
+
+
+def _find_local(engine: Engine, reference: str, platform: Platform) -> BaseImage | None:
+    images = engine.store.images()
+    by_name = {name: image_id for image_id, image in images.items() for name in image.names}
+    names = (reference.removeprefix("sha256:"), *_full_names(reference))
+    found = next((by_name.get(name, name) for name in names if name in by_name or name in images), None)
+    if found is None or not _fits(parse_platform_of(engine.store.config(found)), platform):
+        return None
+    return base_image(engine, found)
+
+
+def _full_names(reference: str) -> tuple[str, ...]:
+    """Return what a reference may be called in the store: buildah puts short names of local images under localhost."""
+    try:
+        full = normalise(reference)
+    except references.ReferenceError as error:
+        raise RegistryError("bad-reference", str(error)) from None
+    short = "" if "." in reference.partition("/")[0] or reference.startswith("localhost/") else reference
+    return (str(full), str(normalise(f"localhost/{short}")) if short else "")
+
+
+def _fits(found: Platform, wanted: Platform) -> bool:
+    same = (found.os, found.architecture) == (wanted.os, wanted.architecture)
+    return same and (not wanted.variant or not found.variant or found.variant == wanted.variant)
+
+
+def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
+    full = normalise(reference)
+    foreign = None if platform == host_platform() else platform
+    command = commands.pull(str(full), foreign, insecure=_is_loopback(full.domain), timeout=PULL_TIMEOUT)
+    done = engine.runner.run(command)
+    if done.returncode:
+        said = " ".join(done.stderr).strip() or f"exit code {done.returncode}"
+        raise RegistryError("pull-failed", f"cannot pull {full}: {said}")
+    return base_image(engine, done.stdout.split()[-1].removeprefix("sha256:"))
+
+
+def _is_loopback(domain: str) -> bool:
+    """Tell whether a registry is on this machine, where docker too accepts plain http."""
+    host = domain.rpartition(":")[0] if domain.rpartition(":")[2].isdecimal() else domain
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,150 @@
+"""Builds one stage: from, its steps, at most one config, commit."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, assert_never
+
+from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.config_flags import config_flags, lost_settings
+from zbuild.backend.buildah.container import Container
+from zbuild.backend.buildah.image_json import diff_ids, parse_config
+from zbuild.backend.buildah.mounts import MountSources, mounted
+from zbuild.backend.buildah.run_step import run_step
+from zbuild.backend.buildah.syncfs import syncfs
+from zbuild.backend.copying import copy_step, folder_step
+from zbuild.backend.protocol import StageResult
+from zbuild.backend.rootfs import Rootfs
+from zbuild.backend.transcript import Transcript
+from zbuild.base.errors import BackendError, ImageGoneError
+from zbuild.base.platform import host_platform
+from zbuild.events.types import Notice
+from zbuild.model.image_config import ImageConfig
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, StageOrigin
+from zbuild.plan.fingerprint import digest_tree
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.buildah.image_roots import ImageRoots
+    from zbuild.backend.protocol import StageBuild
+    from zbuild.events.bus import Emit
+    from zbuild.model.steps import Origin, Step
+
+
+class StageRun:
+    """The building of one stage."""
+
+    def __init__(self, engine: Engine, roots: ImageRoots, caches: Path, order: StageBuild, emit: Emit) -> None:
+        self._engine = engine
+        self._roots = roots
+        self._order = order
+        self._emit = emit
+        self._sources = MountSources(caches, self._tree, engine.runner)
+
+    def build(self) -> StageResult:
+        """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
+        base = self._base_config()
+        with Transcript(self._order, self._emit) as transcript, self._container() as container:
+            seconds = tuple(
+                self._timed(container, index, step, transcript) for index, step in enumerate(self._order.steps, 1)
+            )
+            digests = self._exports(container)
+            self._configure(container, base)
+            image_id = self._commit(container)
+        return self._result(image_id, seconds, digests)
+
+    def _base_config(self) -> ImageConfig:
+        """Return the configuration that the base really has: a stage's image may lack what its format cannot hold."""
+        base = self._order.base
+        if base is None:
+            return ImageConfig()
+        self._engine.store.image(base.image_id)
+        return parse_config(self._engine.store.config(base.image_id))
+
+    def _container(self) -> Container:
+        order = self._order
+        if order.base:
+            return Container(self._engine, order.base.image_id, order.format)
+        foreign = None if order.platform == host_platform() else order.platform
+        return Container(self._engine, commands.SCRATCH, order.format, foreign)
+
+    def _timed(self, container: Container, index: int, step: Step, transcript: Transcript) -> float:
+        started = time.monotonic()
+        transcript.started(index, step.text)
+        self._do(container, index, step, transcript)
+        seconds = time.monotonic() - started
+        transcript.finished(index, seconds)
+        return seconds
+
+    def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
+        match step:
+            case RunStep() if step.mounts:
+                with mounted(step, container.root, self._sources) as volumes:
+                    run_step(self._engine, container.name, index, step, volumes, transcript)
+            case RunStep():
+                run_step(self._engine, container.name, index, step, (), transcript)
+            case CopyStep():
+                with Rootfs(container.root) as root:
+                    copy_step(root, step, self._tree(step.origin), self._engine.runner.check)
+            case FolderStep():
+                with Rootfs(container.root) as root:
+                    folder_step(root, step)
+            case _:
+                assert_never(step)
+
+    def _tree(self, origin: Origin) -> bytes:
+        """Return the folder that holds an origin's files."""
+        match origin:
+            case ContextOrigin(path):
+                return os.fsencode(path)
+            case StageOrigin(name) | ImageOrigin(name):
+                return self._roots.root(self._order.images[name])
+            case _:
+                assert_never(origin)
+
+    def _exports(self, container: Container) -> tuple[str, ...]:
+        return tuple(digest_tree(container.root, self._order.exports)) if self._order.exports else ()
+
+    def _configure(self, container: Container, base: ImageConfig) -> None:
+        order = self._order
+        for setting in lost_settings(base, order.config, order.format):
+            self._emit(Notice(f"{order.stage}: an image of format {order.format} cannot hold {setting}", "warning"))
+        flags = config_flags(base, order.config, order.format, order.annotations)
+        if flags:
+            self._engine.call(commands.config(container.name, flags))
+
+    def _commit(self, container: Container) -> str:
+        """Commit under the first name and add the others; what a failed commit leaves is removed."""
+        name, *others = self._order.names or (self._engine.names.image(self._order.key),)
+        before = frozenset(self._engine.store.images())
+        try:
+            image_id = self._engine.call(commands.commit(container.name, name, self._order.format))
+        except BackendError:
+            self._remove_partial(before)
+            raise
+        container.committed()
+        image_id = image_id.removeprefix("sha256:")
+        if others:
+            self._engine.call(commands.tag(image_id, others))
+        syncfs(self._engine.facts.graphroot)
+        return image_id
+
+    def _remove_partial(self, before: frozenset[str]) -> None:
+        """Remove images that came since, have no name and no config: a full disk leaves such a one for good."""
+        for image_id, image in self._engine.store.images().items():
+            if image_id in before or image.names:
+                continue
+            try:
+                self._engine.store.config(image_id)
+            except ImageGoneError:
+                self._engine.runner.run(commands.remove_images([image_id]), cleanup=True)
+
+    def _result(self, image_id: str, seconds: tuple[float, ...], digests: tuple[str, ...]) -> StageResult:
+        store = self._engine.store
+        image = store.image(image_id)
+        layers = diff_ids(store.config(image_id))
+        exports = tuple(zip(self._order.exports, digests, strict=True))
+        return StageResult(image_id, image.digest, layers, store.size(image), len(layers), seconds, exports)

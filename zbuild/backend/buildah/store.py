@@ -1,0 +1,115 @@
+"""Reads containers/storage's own files (never writes them), which costs under a millisecond where buildah takes 12.
+
+    <graphroot>/<driver>-images/images.json, <id>/manifest, <id>/=<base64 of the config's digest>
+    <graphroot>/<driver>-layers/layers.json, <graphroot>/<driver>-containers/containers.json
+
+The library replaces each of them whole, so that a reader sees the old or the new.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from zbuild.base.errors import BackendError, ImageGoneError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """A line of images.json: id, manifest digest, names, top layer, when it was made (RFC 3339)."""
+
+    id: str
+    digest: str
+    names: tuple[str, ...]
+    layer: str
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A storage root and the driver whose folders are read."""
+
+    graphroot: Path
+    driver: str
+
+    def images(self) -> dict[str, StoredImage]:
+        """Return all images by id."""
+        entries = self._read_list(self._file("images"))
+        return {entry["id"]: _stored(entry) for entry in entries}
+
+    def image(self, image_id: str) -> StoredImage:
+        """Return one image. Raises ImageGoneError when it is not there."""
+        try:
+            return self.images()[image_id]
+        except KeyError:
+            raise ImageGoneError("image-gone", f"the image {image_id[:12]} is no longer in the store") from None
+
+    def containers(self) -> dict[str, tuple[str, ...]]:
+        """Return the working containers, id → names."""
+        entries = self._read_list(self._file("containers"))
+        return {entry["id"]: tuple(entry.get("names") or ()) for entry in entries}
+
+    def config(self, image_id: str) -> dict[str, Any]:
+        """Return an image's config JSON as it is stored. Raises ImageGoneError."""
+        manifest = self._image_data(image_id, "manifest")
+        config: dict[str, Any] = self._image_data(image_id, _encoded(manifest["config"]["digest"]))
+        return config
+
+    def size(self, image: StoredImage) -> int:
+        """Return the bytes of all layers of an image, unpacked as tars."""
+        layers = {layer["id"]: layer for layer in self._read_list(self._file("layers"))}
+        total, layer_id = 0, image.layer
+        while layer := layers.get(layer_id):
+            total += int(layer.get("diff-size") or 0)
+            layer_id = layer.get("parent", "")
+        return total
+
+    def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return (path, size, mtime_ns, inode) of images.json, all zero while there is none."""
+        file = self._file("images")
+        try:
+            stat = file.stat()
+        except OSError:
+            return ((str(file), 0, 0, 0),)
+        return ((str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino),)
+
+    def _file(self, kind: str) -> Path:
+        return self.graphroot / f"{self.driver}-{kind}" / f"{kind}.json"
+
+    def _image_data(self, image_id: str, name: str) -> Any:  # noqa: ANN401 - whatever JSON is in it
+        try:
+            return json.loads((self.graphroot / f"{self.driver}-images" / image_id / name).read_bytes())
+        except FileNotFoundError:
+            raise ImageGoneError("image-gone", f"the image {image_id[:12]} is no longer in the store") from None
+        except (OSError, ValueError) as error:
+            raise ImageGoneError(
+                "image-broken", f"the image {image_id[:12]} is damaged in the store: {error}"
+            ) from None
+
+    def _read_list(self, file: Path) -> list[dict[str, Any]]:
+        try:
+            entries: list[dict[str, Any]] = json.loads(file.read_bytes() or b"[]") or []
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            raise BackendError("store-broken", f"cannot read {file}: {error}") from error
+        return entries
+
+
+def _stored(entry: dict[str, Any]) -> StoredImage:
+    return StoredImage(
+        entry["id"],
+        entry.get("digest", ""),
+        tuple(entry.get("names") or ()),
+        entry.get("layer", ""),
+        entry.get("created", ""),
+    )
+
+
+def _encoded(key: str) -> str:
+    return "=" + base64.b64encode(key.encode()).decode()

@@ -1,0 +1,55 @@
+"""Removes what dead runs have left in the store: containers, images of our own naming, half-recorded images."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import commands
+from zbuild.backend.proc import Family, leaders_naming
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.buildah.store import StoredImage
+    from zbuild.backend.protocol import Unfinished
+
+_GRACE = 1.0
+
+
+def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
+    """Remove leftovers and say what they were. Starts no process when there are none."""
+    names = _containers(engine)
+    for name in names:
+        # A run that was killed leaves its buildah running, which would go on writing to the container.
+        for leader in leaders_naming(name):
+            Family(leader).end(_GRACE)
+    engine.discard(*names)
+    images = _images(engine, frozenset(keep), unfinished)
+    if images:
+        engine.call(commands.remove_images([image.id for image in images]))
+    removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
+    return (*(f"container {name}" for name in names), *removed_images)
+
+
+def _containers(engine: Engine) -> list[str]:
+    prefix = engine.names.container_prefix
+    return [name for names in engine.store.containers().values() for name in names if name.startswith(prefix)]
+
+
+def _images(engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished]) -> list[StoredImage]:
+    images = [image for image in engine.store.images().values() if image.id not in keep]
+    return [image for image in images if _is_own(engine, image) or any(_is_of(image, order) for order in unfinished)]
+
+
+def _is_own(engine: Engine, image: StoredImage) -> bool:
+    """Tell whether all names of an image are ours; one that a user has named since is the user's."""
+    prefix = engine.names.image_prefix
+    return bool(image.names) and all(name.startswith(prefix) for name in image.names)
+
+
+def _is_of(image: StoredImage, order: Unfinished) -> bool:
+    """Tell whether an image came of an order: it has one of its names and was not there when it began."""
+    created = datetime.fromisoformat(image.created).timestamp() if image.created else 0.0
+    return bool(set(order.names) & set(image.names)) and created >= order.started

@@ -1,0 +1,163 @@
+"""Carries out COPY and ADD in a root folder, with the rules of docker's COPY.
+
+buildah's own copy costs 70 ms a call and 1.8 s per 10,000 files, and in 1.28 knows neither --parents nor --exclude.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zbuild.backend.archive import open_archive, unpack
+from zbuild.backend.owners import find_owner
+from zbuild.backend.rootfs import Attributes
+from zbuild.base.errors import BackendError, StageError
+from zbuild.model.steps import ContextOrigin
+from zbuild.plan.gomatch import PatternError
+from zbuild.plan.ignore import Ignore
+from zbuild.plan.sources import SelectionError
+from zbuild.plan.tree import select
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from zbuild.backend.rootfs import Rootfs
+    from zbuild.model.steps import CopyStep, FolderStep
+    from zbuild.plan.tree import Entry
+
+_OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_NODES = {"fifo": stat.S_IFIFO, "char": stat.S_IFCHR, "block": stat.S_IFBLK}
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def copy_step(root: Rootfs, step: CopyStep, source: bytes, check: Callable[[], None]) -> None:
+    """Copy what a step selects from the tree at `source` into a root.
+
+    `check` is called between files, and may raise to stop. Raises StageError, and BackendError for a full disk.
+    """
+    ignore = Ignore(step.origin.ignore) if isinstance(step.origin, ContextOrigin) and step.origin.ignore else None
+    try:
+        entries = select(source, step.selection, ignore)
+        _Copy(root, step, source, check).run(entries)
+    except SelectionError as error:
+        raise StageError("copy-source", error.message, span=step.span, hint=error.hint) from None
+    except PatternError as error:
+        raise StageError("copy-source", str(error), span=step.span) from None
+    except OSError as error:
+        raise _copy_error(error, step, root) from error
+
+
+def folder_step(root: Rootfs, step: FolderStep) -> None:
+    """Make a step's folder. Raises StageError, and BackendError for a full disk."""
+    try:
+        root.make_folder(os.fsencode(step.path))
+    except OSError as error:
+        if error.errno in _DISK_FULL:
+            raise _disk_full(root) from error
+        raise StageError("folder-failed", f"cannot make {step.path}: {error.strerror}", span=step.span) from error
+
+
+def _disk_full(root: Rootfs) -> BackendError:
+    return BackendError("disk-full", f"no space left on device: {os.fsdecode(root.path)}")
+
+
+def _copy_error(error: OSError, step: CopyStep, root: Rootfs) -> StageError | BackendError:
+    if error.errno in _DISK_FULL:
+        return _disk_full(root)
+    name = error.filename
+    shown = os.fsdecode(name) if isinstance(name, (str, bytes)) else step.dest
+    return StageError("copy-failed", f"cannot copy to '{step.dest}': {error.strerror}: {shown}", span=step.span)
+
+
+@dataclass(slots=True)
+class _Copy:
+    """One COPY at work."""
+
+    root: Rootfs
+    step: CopyStep
+    source: bytes
+    check: Callable[[], None]
+
+    def run(self, entries: Sequence[Entry]) -> None:
+        owner = find_owner(self.root, self.step.owner, self.step.span) if self.step.owner else None
+        mode = int(self.step.mode, 8) if self.step.mode else None
+        dest = os.fsencode(self.step.dest).rstrip(b"/")
+        in_folder = self._in_folder(entries)
+        self._make_parents(dest if in_folder else dest.rpartition(b"/")[0], owner)
+        times: list[tuple[bytes, int]] = []
+        for entry in entries:
+            self.check()
+            path = dest + b"/" + entry.path if in_folder else dest
+            attributes = self._attributes(entry, owner, mode)
+            if not (self.step.extract and entry.top and self._unpack(entry, dest if in_folder else path, owner)):
+                self._put(path, entry, attributes)
+            if entry.kind == "dir":
+                times.append((path, entry.stamp[1]))
+        for path, mtime_ns in reversed(times):
+            self.root.set_times(path, mtime_ns)
+
+    def _in_folder(self, entries: Sequence[Entry]) -> bool:
+        """Tell whether the destination is a folder: it looks like one, is one, or has to be one."""
+        if self.step.dest.endswith("/") or len(self.step.selection.sources) > 1 or len(entries) != 1:
+            return True
+        return not entries[0].top or self.root.is_folder(os.fsencode(self.step.dest))
+
+    def _make_parents(self, path: bytes, owner: tuple[int, int] | None) -> None:
+        """Make the folders above what lands; they too belong to the owner that is asked for (BuildKit's rule)."""
+        made = self.root.make_folder(path)
+        if owner:
+            for folder in made:
+                self.root.put_folder(folder, Attributes(0o755, *owner))
+
+    def _attributes(self, entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> Attributes:
+        kept = (0, 0) if isinstance(self.step.origin, ContextOrigin) else (entry.uid, entry.gid)
+        uid, gid = owner or kept
+        mtime_ns = entry.stamp[1]
+        return Attributes(entry.mode if mode is None else mode, uid, gid, mtime_ns)
+
+    def _put(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
+        match entry.kind:
+            case "dir":
+                self.root.put_folder(path, attributes)
+            case "link":
+                self.root.put_link(path, entry.target, attributes)
+            case "file":
+                self._put_file(path, entry, attributes)
+            case kind:
+                self.root.put_node(path, _NODES[kind], entry.rdev, attributes)
+
+    def _put_file(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
+        descriptor = os.open(self._where(entry), _OPEN)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StageError(
+                    "source-changed", f"'{os.fsdecode(entry.source)}' changed while it was copied", span=self.step.span
+                )
+            self.root.put_file(path, file, self._with_xattrs(attributes, descriptor))
+
+    def _with_xattrs(self, attributes: Attributes, descriptor: int) -> Attributes:
+        """Add what a stage or image gave its file; files of a context carry none into an image."""
+        if isinstance(self.step.origin, ContextOrigin):
+            return attributes
+        names = [name for name in os.listxattr(descriptor) if name == "security.capability" or name.startswith("user.")]
+        if not names:
+            return attributes
+        xattrs = tuple((name, os.getxattr(descriptor, name)) for name in names)
+        return Attributes(attributes.mode, attributes.uid, attributes.gid, attributes.mtime_ns, xattrs)
+
+    def _unpack(self, entry: Entry, folder: bytes, owner: tuple[int, int] | None) -> bool:
+        """Unpack a local archive (ADD). Returns False for what is none, which is copied like any file."""
+        if entry.kind != "file":
+            return False
+        with open(os.open(self._where(entry), _OPEN), "rb") as file, open_archive(file) as archive:  # noqa: PTH123
+            if archive is None:
+                return False
+            self._make_parents(folder, owner)
+            unpack(self.root, archive, folder, owner, self.step.span, self.check)
+            return True
+
+    def _where(self, entry: Entry) -> bytes:
+        return self.source.rstrip(b"/") + b"/" + entry.source
