@@ -1,0 +1,118 @@
+"""Dockerfile to IR: the one entrance of this package."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zbuild.base.diagnostic import Diagnostics
+from zbuild.base.span import Span
+from zbuild.base.text import did_you_mean
+from zbuild.frontend.dockerfile import commands, files, settings
+from zbuild.frontend.dockerfile.lexer import Lexer
+from zbuild.frontend.dockerfile.stages import parse_from
+from zbuild.model.definition import Definition
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from zbuild.frontend.dockerfile.statement import Statement
+    from zbuild.model.definition import Stage
+    from zbuild.model.ops import Arg, Op
+
+MAX_PROBLEMS = 100
+"""After so many problems reading stops: the file is something else."""
+
+_LONGEST_KEYWORD = 20
+
+_INSTRUCTIONS: Mapping[str, Callable[[Statement, Diagnostics], tuple[Op, ...]]] = {
+    "ADD": files.add,
+    "ARG": settings.arg,
+    "CMD": commands.cmd,
+    "COPY": files.copy,
+    "ENTRYPOINT": commands.entrypoint,
+    "ENV": settings.env,
+    "EXPOSE": settings.expose,
+    "HEALTHCHECK": commands.healthcheck,
+    "LABEL": settings.label,
+    "MAINTAINER": settings.maintainer,
+    "RUN": commands.run,
+    "SHELL": commands.shell,
+    "STOPSIGNAL": settings.stopsignal,
+    "USER": settings.user,
+    "VOLUME": settings.volume,
+    "WORKDIR": settings.workdir,
+}
+_LATER = ("ONBUILD",)
+
+
+def parse_dockerfile(data: bytes, file: str) -> Definition:
+    """Parse a Dockerfile or Containerfile; `file` is its path as shown to people.
+
+    The definition holds words as they are written: nothing is expanded, and stages are not resolved. Raises
+    BuildFileError with every problem found.
+    """
+    problems = Diagnostics()
+    lexer = Lexer(data, file, problems)
+    parser = _Parser(problems)
+    for statement in lexer.statements():
+        parser.take(statement)
+        if len(problems.items) >= MAX_PROBLEMS:
+            problems.error("too-many-problems", "reading stopped here", statement.span)
+            break
+    definition = parser.definition(file, lexer.escape)
+    problems.check()
+    return definition
+
+
+class _Parser:
+    """Gathers statements into stages."""
+
+    def __init__(self, problems: Diagnostics) -> None:
+        self._problems = problems
+        self._args: list[Arg] = []
+        self._stages: list[Stage] = []
+        self._ops: list[list[Op]] = []
+        self._seen = False
+
+    def take(self, statement: Statement) -> None:
+        """Read one statement; what is wrong with it is reported."""
+        keyword = statement.keyword
+        if keyword == "FROM":
+            self._begin_stage(statement)
+        elif keyword in _LATER:
+            self._problems.error("not-yet", f"{keyword} is not supported yet", statement.span)
+        elif keyword not in _INSTRUCTIONS:
+            self._refuse_unknown(statement)
+        elif self._stages:
+            self._ops[-1] += _INSTRUCTIONS[keyword](statement, self._problems)
+        elif keyword == "ARG":
+            self._args += settings.arg(statement, self._problems)
+        elif not self._seen:
+            message = f"{keyword} stands before the first FROM, where only ARG may"
+            self._problems.error("before-from", message, statement.span)
+        self._seen = self._seen or keyword != "ARG"
+
+    def definition(self, file: str, escape: str) -> Definition:
+        """Return what was read; a file without any FROM is reported."""
+        if not self._stages and not self._seen:
+            what = "no FROM" if self._args else "no instructions"
+            self._problems.error("no-from", f"the file has {what}", Span(file, 1), "a Dockerfile begins with FROM base")
+        stages = (replace(stage, ops=tuple(ops)) for stage, ops in zip(self._stages, self._ops, strict=True))
+        return Definition(file, tuple(stages), tuple(self._args), escape)
+
+    def _begin_stage(self, statement: Statement) -> None:
+        stage = parse_from(statement, self._problems)
+        earlier = next((other for other in self._stages if stage.name and other.name == stage.name), None)
+        if earlier:
+            message = f"there are two stages named '{stage.name}'"
+            hint = f"the other one is in line {earlier.span.line}"
+            self._problems.error("duplicate-stage", message, statement.span, hint)
+        self._stages.append(stage)
+        self._ops.append([])
+
+    def _refuse_unknown(self, statement: Statement) -> None:
+        written = statement.written
+        known = ("FROM", *_LATER, *_INSTRUCTIONS)
+        hint = did_you_mean(statement.keyword, known) if len(written) <= _LONGEST_KEYWORD else ""
+        self._problems.error("unknown-instruction", f"there is no instruction '{written[:40]}'", statement.span, hint)
