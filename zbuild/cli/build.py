@@ -79,6 +79,10 @@ def command(
         _write(metadata, error.report)
         raise
     _write(metadata, result)
+    if result.proof is not None and progress != "json":  # a program wants its events each time
+        from zbuild.cli.stamp import leave_stamp  # noqa: PLC0415 - not every build ends so
+
+        leave_stamp(session.argv, result, result.proof, metadata, told=progress != "quiet")
 
 
 def _write(path: Path | None, report: BuildReport | None) -> None:

@@ -41,10 +41,17 @@ class Sources:
 
     def place(self, span: Span) -> str:
         """Return `file:line:column`, the file as it can be opened from the current folder."""
-        path = self._root / span.file
-        inside = path.is_relative_to(Path.cwd())
-        name = os.path.relpath(path) if inside else str(path) if path.is_file() else span.file
+        name = self._name(span.file)
         return f"{name}:{span.line}:{span.column}" if span.line else name
+
+    def _name(self, file: str) -> str:
+        try:
+            path, here = (self._root / file).absolute(), Path.cwd()
+        except OSError:  # the current folder is gone
+            return file
+        if path.is_relative_to(here):
+            return str(path.relative_to(here))
+        return str(path) if path.is_file() else file
 
     @staticmethod
     def _read(path: Path) -> list[str]:

@@ -70,8 +70,9 @@ def zbuild(context: click.Context) -> None:
 def run(argv: Sequence[str], session: Session | None = None) -> int:
     """Run one command line and return its exit code; whatever goes wrong is drawn on stderr."""
     session = session or Session()
+    session.argv = list(argv)
     try:
-        return _dispatch(list(argv), session)
+        return _dispatch(session)
     except click.exceptions.Exit as end:
         return end.exit_code
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the edge: nothing may pass it as a traceback
@@ -80,13 +81,13 @@ def run(argv: Sequence[str], session: Session | None = None) -> int:
         return _tell(error, session, debug="--debug" in argv or bool(os.environ.get("ZBUILD_DEBUG")))
 
 
-def _dispatch(argv: list[str], session: Session) -> int:
+def _dispatch(session: Session) -> int:
     instruction = os.environ.get("_ZBUILD_COMPLETE")
     if instruction:
         from click.shell_completion import shell_complete  # noqa: PLC0415 - only a shell asks for it
 
         return shell_complete(zbuild, {"obj": session}, "zbuild", "_ZBUILD_COMPLETE", instruction)
-    with zbuild.make_context("zbuild", argv, obj=session) as context:
+    with zbuild.make_context("zbuild", list(session.argv), obj=session) as context:
         zbuild.invoke(context)
     return 0
 

@@ -22,15 +22,19 @@ def metadata(report: BuildReport) -> dict[str, object]:
     return {"images": images}
 
 
+def metadata_text(report: BuildReport) -> str:
+    """Return the file's text: sorted, so that equal builds give equal files."""
+    return json.dumps(metadata(report), indent=2, sort_keys=True) + "\n"
+
+
 def write_metadata(path: Path, report: BuildReport) -> None:
     """Write the file whole or not at all: a reader never sees a half of it.
 
     Raises OSError when the folder is missing or not writable.
     """
-    text = json.dumps(metadata(report), indent=2, sort_keys=True) + "\n"
     with NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False, encoding="utf-8") as file:
         try:
-            file.write(text)
+            file.write(metadata_text(report))
             file.flush()
             os.fsync(file.fileno())
             os.chmod(file.name, 0o666 & ~_umask())  # noqa: PTH101 - a temporary file is private, this one is to be read

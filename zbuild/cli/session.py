@@ -32,19 +32,12 @@ class Session:
     """Travels as click's context object. `directory` is where the run starts; build files are relative to `root`."""
 
     find: Find = find_workspace
-    directory: Path = field(default_factory=Path.cwd)
-    root: Path = field(default_factory=Path.cwd)
+    argv: list[str] = field(default_factory=list)
+    directory: Path = field(default_factory=Path)
+    root: Path = field(default_factory=Path)
 
     def open(self, *, file: str, variables: Mapping[str, str]) -> Workspace:
-        """Find the workspace and remember its root, if only the likely one: it may be wrong build files that fail."""
-        self.root = (self.directory / file).parent if file else _nearest(self.directory)
+        """Find the workspace and remember its root; its build files are read later, when something is asked of it."""
         workspace = self.find(self.directory, file=file, variables=variables)
         self.root = workspace.root
         return workspace
-
-
-def _nearest(directory: Path) -> Path:
-    from zbuild.api.workspace import BUILD_FILES  # noqa: PLC0415 - likewise
-
-    folders = (directory, *directory.parents)
-    return next((folder for folder in folders if any((folder / name).is_file() for name in BUILD_FILES)), directory)

@@ -28,4 +28,4 @@ def printable(text: str, encoding: str = "utf-8") -> str:
 def one_line(text: str) -> str:
     """Return an instruction on one line: a heredoc or a continued command is cut after its first line."""
     first, _, rest = text.strip().partition("\n")
-    return f"{first.rstrip()} ..." if rest.strip() else first
+    return first.rstrip(" \\") + " ..." if rest.strip() else first
