@@ -42,14 +42,15 @@ class Source(NamedTuple):
 class Seen:
     """What a selection looked at beyond the entries it returned; all paths are relative to the root.
 
-    `folders` were listed, `paths` looked up (a link on the way, or a name that was not there: None).
+    `folders` were listed, `paths` looked up by name (None: nothing was there); `devices` are the folders' file systems.
     """
 
-    __slots__ = ("folders", "paths")
+    __slots__ = ("devices", "folders", "paths")
 
     def __init__(self) -> None:
         self.folders: dict[bytes, Stamp] = {}
         self.paths: dict[bytes, Stamp | None] = {}
+        self.devices: set[int] = set()
 
 
 def stamp_of(info: os.stat_result) -> Stamp:
@@ -114,6 +115,7 @@ class Finder:
             info = os.lstat(where)
             if not stat.S_ISDIR(info.st_mode):
                 return []
+            self._seen.devices.add(info.st_dev)
             self._seen.folders[folder] = stamp_of(info)  # from before the listing: a change in between will show
             with os.scandir(where) as entries:
                 return sorted(entries, key=_entry_name)
@@ -196,7 +198,7 @@ class Finder:
         except (FileNotFoundError, NotADirectoryError):
             self._seen.paths[path] = None
             return None
-        if stat.S_ISLNK(info.st_mode):
+        if not stat.S_ISDIR(info.st_mode):
             self._seen.paths[path] = stamp_of(info)
         return info
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 from zbuild.plan.gomatch import has_wildcard
 from zbuild.plan.ignore import Ignore, normal_pattern
-from zbuild.plan.sources import Finder, Seen, SelectionError, components, join, stamp_of
+from zbuild.plan.sources import Finder, Seen, SelectionError, components
 
 if TYPE_CHECKING:
     from zbuild.model.steps import Selection
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 Kind: TypeAlias = Literal["file", "dir", "link", "fifo", "char", "block"]
 
+_TYPE_BITS = 0o170000
 _KINDS: dict[int, Kind] = {
     stat.S_IFREG: "file",
     stat.S_IFDIR: "dir",
@@ -134,13 +135,17 @@ class _Selector:
         waiting = [top]
         while waiting:
             folder = waiting.pop()
-            below = [child for item in self._finder.list_folder(folder.path) if (child := self._visit(folder, item))]
+            path = folder.path + b"/" if folder.path else b""
+            landing = folder.landing + b"/" if folder.landing else b""
+            below: list[_Folder] = []
+            for item in self._finder.list_folder(folder.path):
+                child = self._visit(folder, item, path + item.name, landing + item.name)
+                if child:
+                    below.append(child)
             waiting.extend(reversed(below))
 
-    def _visit(self, folder: _Folder, item: os.DirEntry[bytes]) -> _Folder | None:
+    def _visit(self, folder: _Folder, item: os.DirEntry[bytes], path: bytes, landing: bytes) -> _Folder | None:
         """Land one entry of a folder, unless it is left out; return it when it is a folder to be walked."""
-        path = join(folder.path, item.name)
-        landing = join(folder.landing, item.name)
         is_folder = item.is_dir(follow_symlinks=False)
         left_out = self._left_out(path, landing)
         if left_out and not (is_folder and self._may_contain(path, landing)):
@@ -149,13 +154,13 @@ class _Selector:
             entry = self._entry(landing, path, item.stat(follow_symlinks=False))
         except FileNotFoundError:  # gone since it was listed
             return None
-        child = _Folder(path, landing, folder, entry) if is_folder else None
-        if not left_out and entry:
-            self._land(folder)
+        if left_out:
+            return _Folder(path, landing, folder, entry)
+        if entry:
+            if folder.entry:
+                self._land(folder)
             self._entries.append(entry)
-            if child:
-                child.entry = None
-        return child
+        return _Folder(path, landing) if is_folder else None
 
     def _land(self, folder: _Folder) -> None:
         """Land the folders on the way that were left out themselves."""
@@ -178,12 +183,12 @@ class _Selector:
         return all(not (rules and rules.excluded(name)) or rules.may_contain_included(name) for rules, name in lists)
 
     def _entry(self, landing: bytes, path: bytes, info: os.stat_result, *, top: bool = False) -> Entry | None:
-        kind = _KINDS.get(stat.S_IFMT(info.st_mode))
+        mode = info.st_mode
+        kind = _KINDS.get(mode & _TYPE_BITS)
         if kind is None:
             return None
         target = os.readlink(self._prefix + path) if kind == "link" else b""
         rdev = info.st_rdev if kind in ("char", "block") else 0
-        mode = info.st_mode & 0o7777
-        return Entry(
-            landing, path, kind, mode, info.st_size, target, info.st_uid, info.st_gid, rdev, top, stamp_of(info)
-        )
+        size = info.st_size
+        stamp = (size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino)
+        return Entry(landing, path, kind, mode & 0o7777, size, target, info.st_uid, info.st_gid, rdev, top, stamp)

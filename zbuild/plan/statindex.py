@@ -1,0 +1,175 @@
+"""Digests selections of a context's files, reading only what is new, and writes down what the results depend on.
+
+Beside the index of contents lies one watch file for each set of results, for `quickcheck.check`. The results name
+it: one that another command left behind can never vouch for other content.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from zbuild.base.digest import xxh
+from zbuild.base.errors import StateError
+from zbuild.plan.contents import Contents, Moment, begin, replace
+from zbuild.plan.fingerprint import digest_entries
+from zbuild.plan.ignore import Ignore
+from zbuild.plan.quickcheck import seal
+from zbuild.plan.sources import Seen, SelectionError, join
+from zbuild.plan.tree import select
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from zbuild.model.steps import Selection
+    from zbuild.plan.fingerprint import TreeDigest
+    from zbuild.plan.quickcheck import Watch
+    from zbuild.plan.sources import Stamp
+    from zbuild.plan.tree import Entry
+
+_TRIES = 3
+_KEPT_WATCHES = 32
+
+
+class _Scan(NamedTuple):
+    """One digest and what it depends on. `paths` are names looked up, None for what was not there.
+
+    `steady`: every file was the same before and after it was read. `settled`: besides, nothing can change any more
+    without its stat data showing it.
+    """
+
+    tree: TreeDigest
+    folders: dict[bytes, Stamp]
+    paths: dict[bytes, Stamp | None]
+    steady: bool
+    settled: bool
+
+
+class StatIndex:
+    """The files of one context folder. Calls must come from one thread at a time."""
+
+    def __init__(self, root: bytes, file: Path) -> None:
+        """Open the index kept in `file`; its watch files will lie beside it."""
+        self._root = root
+        self._file = file
+        self._contents = Contents(root, file)
+        self._scans: dict[str, _Scan] = {}
+
+    def digest(self, selection: Selection, ignore_patterns: tuple[str, ...] = ()) -> TreeDigest:
+        """Digest what a selection takes, as the files are now.
+
+        Raises SelectionError for a source that cannot be taken, gomatch.PatternError, OSError, and StateError when
+        the index's folder cannot be written.
+        """
+        ignore = Ignore(ignore_patterns) if ignore_patterns else None
+        name = xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns))
+        self._scans.pop(name, None)
+        for _ in range(_TRIES):
+            try:
+                scan = self._scan(selection, ignore)
+            except FileNotFoundError:  # taken away between its listing and its reading
+                continue
+            self._scans[name] = scan
+            if scan.steady:
+                break
+        if name not in self._scans:
+            raise SelectionError(" ".join(selection.sources), f"files come and go in '{os.fsdecode(self._root)}'")
+        return self._scans[name].tree
+
+    def save(self) -> Path:
+        """Keep what was learned, and return the watch file of all results so far, for `quickcheck.check`.
+
+        It is not written while something in it is racy: the check then fails, and the next run looks again.
+        Raises StateError.
+        """
+        results = sorted((name, scan.tree.digest) for name, scan in self._scans.items())
+        watch = self._file.with_name(f"{self._file.stem}.{xxh(tuple(results))}.watch")
+        try:
+            self._contents.save()
+            if self._scans and all(scan.settled for scan in self._scans.values()):
+                self._write_watch(watch)
+        except OSError as error:
+            raise StateError("stat-index", f"cannot write '{watch}': {error.strerror}") from error
+        return watch
+
+    def _scan(self, selection: Selection, ignore: Ignore | None) -> _Scan:
+        moment = self._begin()
+        seen = Seen()
+        entries = select(self._root, selection, ignore, seen)
+        if seen.devices - {moment.device}:
+            moment = Moment(moment.device, 0)
+        steady = True
+
+        def content(entry: Entry) -> bytes:
+            nonlocal steady
+            digest, same = self._contents.digest(entry.source, entry.stamp, moment)
+            steady = steady and same
+            return digest
+
+        tree = digest_entries(entries, content)
+        paths = seen.paths | {entry.source: entry.stamp for entry in entries if entry.source not in seen.folders}
+        settled = steady and not any(map(moment.is_before, _stamps(seen.folders, paths)))
+        return _Scan(tree, seen.folders, paths, steady, settled)
+
+    def _begin(self) -> Moment:
+        stamp_file = self._file.with_suffix(".tick")
+        try:
+            return begin(stamp_file)
+        except OSError as error:
+            raise StateError("stat-index", f"cannot write '{stamp_file}': {error.strerror}") from error
+
+    def _write_watch(self, watch: Path) -> None:
+        merged = _merged(self._scans.values())
+        if merged is None:
+            return
+        data = seal(_watch_value(self._root.rstrip(b"/") + b"/", *merged))
+        if not watch.exists() or watch.read_bytes() != data:
+            replace(watch, data)
+        others = sorted(watch.parent.glob(f"{self._file.stem}.*.watch"), key=_mtime, reverse=True)
+        for old in others[_KEPT_WATCHES:]:
+            old.unlink(missing_ok=True)
+
+
+def _stamps(folders: dict[bytes, Stamp], paths: dict[bytes, Stamp | None]) -> Iterable[Stamp]:
+    yield from folders.values()
+    yield from (stamp for stamp in paths.values() if stamp)
+
+
+def _merged(scans: Iterable[_Scan]) -> tuple[dict[bytes, Stamp], dict[bytes, Stamp | None]] | None:
+    """Return the folders and paths of all scans; None when two of them saw something in different states."""
+    folders: dict[bytes, Stamp] = {}
+    paths: dict[bytes, Stamp | None] = {}
+    for scan in scans:
+        if not (_agree(folders, scan.folders) and _agree(paths, scan.paths)):
+            return None
+        folders |= scan.folders
+        paths |= scan.paths
+    return folders, paths
+
+
+def _agree(some: Mapping[bytes, Stamp | None], more: Mapping[bytes, Stamp | None]) -> bool:
+    return all(some[path] == more[path] for path in some.keys() & more.keys())
+
+
+def _watch_value(root: bytes, folders: dict[bytes, Stamp], paths: dict[bytes, Stamp | None]) -> Watch:
+    """Lay out by folder what is depended on, so that each folder is entered once."""
+    names: dict[bytes, list[bytes]] = {folder: [] for folder in folders}
+    for path, stamp in paths.items():
+        if stamp and path not in folders:
+            folder, _, name = path.rpartition(b"/")
+            names.setdefault(folder, []).append(name)
+    rows: list[int] = []
+    for folder, children in names.items():
+        rows += folders.get(folder, ())
+        for name in children:
+            rows += paths[join(folder, name)] or ()
+    visits = [(folder, folder in folders, children) for folder, children in names.items()]
+    return root, visits, rows, [path for path, stamp in paths.items() if stamp is None]
+
+
+def _mtime(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
