@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from zbuild.api.names import local_name
 from zbuild.api.stages import Finished, RunSetup, StageRunner
 from zbuild.backend.protocol import Unfinished
 from zbuild.base.errors import BuildFailedError, ImageGoneError, StageError
-from zbuild.base.reference import local_name
 from zbuild.events.types import (
     BuildFailed,
     BuildFinished,
@@ -19,16 +19,15 @@ from zbuild.events.types import (
     StageFinished,
     StageSkipped,
 )
+from zbuild.execution.outcome import Done, Job
 from zbuild.graph.build import closure
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from zbuild.api.options import BuildOptions
     from zbuild.api.session import Session
     from zbuild.base.errors import ZbuildError
     from zbuild.events.bus import Emit
-    from zbuild.graph.types import Graph
+    from zbuild.graph.types import Graph, Vertex
     from zbuild.plan.planner import Decision
     from zbuild.state.record import Record
 
@@ -43,11 +42,17 @@ class Build:
         self._emit = emit
         self._logs = logs
         self._started = time.monotonic()
+        self.began = session.clock()
         self._errors: dict[str, ZbuildError] = {}
         self._skipped: list[str] = []
         self.names = _names(graph, options)
         self.finished: dict[str, Finished] = {}
         self.decisions: dict[str, Decision] = {}
+
+    @property
+    def repeatable(self) -> bool:
+        """Say whether the same command would find nothing to do."""
+        return not self._options.always and self._options.pull == "missing"
 
     def run(self) -> None:
         """Build everything the targets need.
@@ -103,8 +108,7 @@ class Build:
 
     def _run(self, running: set[str]) -> None:
         """Give doit the stages that must run, and only those."""
-        from zbuild.execution.outcome import Done, Failed, Outcome  # noqa: PLC0415 - doit costs 55 ms to import
-        from zbuild.execution.runner import Job, run_jobs  # noqa: PLC0415
+        from zbuild.execution.runner import run_jobs  # noqa: PLC0415 - doit costs 55 ms to import
 
         session = self._session
         setup = RunSetup(
@@ -118,24 +122,7 @@ class Build:
         )
         runner = StageRunner(self.decisions, setup, set(session.present))
 
-        def action(name: str) -> Outcome:
-            from zbuild.base.errors import ZbuildError  # noqa: PLC0415
-
-            try:
-                return Done(runner.run(name))
-            except ZbuildError as error:
-                return Failed(error)
-
-        jobs = [
-            Job(
-                name=vertex.id,
-                after=tuple(needed for needed in vertex.depends if needed in running),
-                weight=session.records.last_seconds(vertex.id) or 1.0,
-                action=lambda name=vertex.id: action(name),
-            )
-            for vertex in self._graph.vertices
-            if vertex.id in running
-        ]
+        jobs = [self._job(vertex, runner, running) for vertex in self._graph.vertices if vertex.id in running]
         run_jobs(
             jobs,
             workers=session.jobs(),
@@ -144,6 +131,14 @@ class Build:
             on_failed=self._on_failed,
             on_skipped=self._on_skipped,
             cancel=session.backend.cancel,
+        )
+
+    def _job(self, vertex: Vertex, runner: StageRunner, running: set[str]) -> Job:
+        return Job(
+            name=vertex.id,
+            after=tuple(needed for needed in vertex.depends if needed in running),
+            weight=self._session.records.last_seconds(vertex.id) or 1.0,
+            action=lambda: Done(runner.run(vertex.id)),
         )
 
     def _on_done(self, name: str, value: object) -> None:

@@ -94,9 +94,7 @@ class Reading:
         return load_project(self.root, file=self.file, variables=self.variables)
 
 
-def load_graph(
-    reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions
-) -> LoadedGraph:
+def load_graph(reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
     """Return the graph of the targets: the kept one when no build file changed, else made anew and kept.
 
     Raises UsageError for unknown targets, BuildFileError with every problem of the build files.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from zbuild.api.proof import Proof
     from zbuild.events.types import Action
 
 PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
@@ -57,6 +58,20 @@ class BuildReport:
 
     images: tuple[ImageReport, ...]
     seconds: float
+    proof: Proof | None = None
+
+    def with_proof(self, proof: Proof) -> BuildReport:
+        """Return the report with what the no-op fast path rests on."""
+        return replace(self, proof=proof)
+
+    def as_cached(self) -> BuildReport:
+        """Return the report that the same build gives once more, when nothing has changed by then."""
+        images = tuple(replace(image, build_time_ms=0, stages=_cached(image.stages)) for image in self.images)
+        return replace(self, images=images, seconds=0.0)
+
+
+def _cached(stages: tuple[StageReport, ...]) -> tuple[StageReport, ...]:
+    return tuple(replace(stage, action="cached", seconds=0.0, reason="up to date") for stage in stages)
 
 
 @dataclass(frozen=True, slots=True)

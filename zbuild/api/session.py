@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from zbuild.api.graphs import file_clock
 from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.select import choose_backend
 from zbuild.plan.describe import describe
@@ -29,16 +30,16 @@ class Session:
 
     def __init__(self, root: Path, folder: StateFolder, options: BuildOptions, notice: Callable[[str], None]) -> None:
         self._options = options
-        self._root = root
+        self.root = root
         self._folder = folder
         self._notice = notice
 
     def __enter__(self) -> Self:
         self.records = RecordStore.open(self._folder, self._notice)
         self.backend = choose_backend(
-            self._options.backend, workspace=self._root, state=self._folder.path, memory=self.records.memory
+            self._options.backend, workspace=self.root, state=self._folder.path, memory=self.records.memory
         )
-        self.sources = WorkspaceSources(self._root, self._folder.stat, self.backend, self._options.pull)
+        self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull)
         return self
 
     def __exit__(
@@ -60,6 +61,10 @@ class Session:
         plan = make_plan(graph, self.decide(graph), self.records, self.backend.name)
         self.sources.save()
         return plan
+
+    def clock(self) -> int:
+        """Return the file system's idea of now, in nanoseconds."""
+        return file_clock(self._folder)
 
     def jobs(self) -> int:
         """Return how many stages may run at once."""

@@ -10,7 +10,8 @@ from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError
 from zbuild.base.span import Span
-from zbuild.plan.ignore import PatternError, ignore_file, read_ignore
+from zbuild.plan.gomatch import PatternError
+from zbuild.plan.ignore import ignore_candidates, read_ignore
 from zbuild.plan.statindex import StatIndex
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ class WorkspaceSources:
     """Answers from the workspace's folders and the backend's store; each question once a run."""
 
     def __init__(self, root: Path, stat_folder: Path, backend: Backend, pull: PullPolicy) -> None:
-        self._root = root
+        self.root = root
         self._stat_folder = stat_folder
         self._backend = backend
         self._pull = pull
@@ -43,7 +44,7 @@ class WorkspaceSources:
 
     def folder(self, context: str) -> str:
         """Return a context's absolute folder."""
-        return os.path.normpath(self._root / context)
+        return os.path.normpath(self.root / context)
 
     def ignore(self, context: str, file: str) -> tuple[str, ...]:
         """Return the ignore patterns of a context, as read for this build file."""
@@ -53,13 +54,12 @@ class WorkspaceSources:
 
     def _read_ignore(self, context: str, file: str) -> tuple[str, ...]:
         folder = Path(self.folder(context))
-        build_file = self._root / file if file else None
-        self.ignore_files.update(str(path) for path in ignore_file_candidates(folder, build_file))
+        build_file = self.root / file if file else None
+        self.ignore_files.update(str(path) for path in ignore_candidates(folder, build_file))
         try:
             return read_ignore(folder, build_file)
         except PatternError as error:
-            found = ignore_file(folder, build_file)
-            span = Span(os.path.relpath(found or folder, self._root), error.line)
+            span = Span(os.path.relpath(error.file, self.root), error.line)
             raise BuildFileError([Diagnostic("bad-pattern", str(error), span)]) from None
 
     def digest(self, origin: ContextOrigin, selection: Selection) -> str:

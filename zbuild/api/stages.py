@@ -46,7 +46,7 @@ class Finished:
 
 @dataclass(slots=True)
 class RunSetup:
-    """What all stages of a run share. `names` are the tags an output is committed under; `logs` the folder of the run's logs."""
+    """What all stages of a run share. `names` are the tags outputs are committed under; `logs` is a folder."""
 
     backend: Backend
     sources: WorkspaceSources

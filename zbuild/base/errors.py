@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,9 +28,10 @@ class ZbuildError(Exception):
 
 
 class BuildFailedError(ZbuildError):
-    """One or more stages failed."""
+    """One or more stages failed; `report` (an `api.BuildReport`) tells what was built all the same."""
 
     exit_code = 1
+    report: Any = None
 
 
 class UsageError(ZbuildError):

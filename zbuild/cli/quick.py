@@ -7,6 +7,8 @@ cover the contexts. When all of it is as it was, the answer is too. Otherwise th
 This module is imported on every start: it must import next to nothing (a test holds it to that).
 """
 
+from __future__ import annotations
+
 import os
 import sys
 import time
@@ -17,6 +19,10 @@ from zbuild.plan.quickcheck import check
 from zbuild.report.uptodate import up_to_date_text
 from zbuild.state.stamp import read_stamp, unchanged
 
+TYPE_CHECKING = False  # typing costs 9 ms to import; type checkers take this name for True
+if TYPE_CHECKING:
+    from typing import Any
+
 _SETTINGS = ("ZBUILD_", "STORAGE_", "CONTAINERS_", "BUILDAH_", "XDG_", "HOME=", "SOURCE_DATE_EPOCH=")
 
 
@@ -24,40 +30,40 @@ def try_quick(argv: list[str]) -> int | None:
     """Return 0 when the command is a build that has nothing to do, having said so; None when it must be looked into."""
     started = time.perf_counter()
     root = _workspace(argv) if argv[:1] == ["build"] else ""
-    if not root:
+    stamp: Any = read_stamp(stamp_path(root, argv)) if root else None  # what `stamp.leave_stamp` wrote
+    if stamp is None:
         return None
-    stamp = read_stamp(stamp_path(root, argv))
-    if stamp is None or not unchanged(stamp["rows"]):
+    rows, indexes, images, told, metadata = stamp["contents"]
+    if not unchanged(rows) or not all(map(check, indexes)):
         return None
-    if not all(check(index) for index in stamp["indexes"]):
-        return None
-    for path, data in stamp["files"]:
-        with open(path, "wb") as file:  # noqa: PTH123 - pathlib costs 10 ms to import
-            file.write(data)
-    if stamp["told"]:
-        sys.stderr.write(up_to_date_text(stamp["images"], time.perf_counter() - started) + "\n")
+    if metadata:
+        _replace(*metadata)
+    if told:
+        sys.stderr.write(up_to_date_text(images, time.perf_counter() - started) + "\n")
     return 0
 
 
 def stamp_path(root: str, argv: list[str]) -> str:
-    """Return where the stamp of a command line lies, in a workspace; the settings in the environment count, too."""
+    """Return where the stamp of a command line lies in a workspace; the settings in the environment count, too."""
     settings = sorted(f"{name}={value}" for name, value in os.environ.items() if f"{name}=".startswith(_SETTINGS))
-    text = "\0".join([os.getcwd(), *argv, "", *settings])  # noqa: PTH109
-    name = xxhash.xxh3_128_hexdigest(os.fsencode(text))
-    return f"{root}/.zbuild/plan/{name}.stamp"
+    text = "\0".join([os.getcwd(), *argv, "", *settings])  # noqa: PTH109 - pathlib costs 10 ms to import
+    return f"{root}/.zbuild/plan/{xxhash.xxh3_128_hexdigest(os.fsencode(text))}.stamp"
 
 
 def _workspace(argv: list[str]) -> str:
     """Return the nearest folder upwards that zbuild has worked in, from -C's folder or this one; "" for none."""
-    start = "."
-    for index, word in enumerate(argv[:-1]):
-        if word in ("-C", "--directory"):
-            start = argv[index + 1]
-    folder = os.path.abspath(start)  # noqa: PTH100
-    while True:
-        if os.path.isdir(f"{folder}/.zbuild/plan"):  # noqa: PTH112
-            return folder
+    start = argv[argv.index("-C") + 1] if "-C" in argv[:-1] else "."
+    folder = os.path.abspath(start)  # noqa: PTH100 - see above
+    while not os.path.isdir(f"{folder}/.zbuild/plan"):  # noqa: PTH112
         parent = os.path.dirname(folder)  # noqa: PTH120
         if parent == folder:
             return ""
         folder = parent
+    return folder
+
+
+def _replace(path: str, data: bytes) -> None:
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "wb") as file:  # noqa: PTH123
+        file.write(data)
+    os.replace(temporary, path)  # noqa: PTH105

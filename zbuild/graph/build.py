@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,7 +11,7 @@ from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.base.text import did_you_mean
 from zbuild.graph.images import Images
 from zbuild.graph.resolve import Resolver
-from zbuild.graph.select import Selected, select
+from zbuild.graph.select import select
 from zbuild.graph.topo import CycleError, order, reachable
 from zbuild.graph.types import Graph, ImageNode, Vertex
 from zbuild.model.ops import NOWHERE
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from zbuild.base.span import Span
     from zbuild.graph.instance import Instance
+    from zbuild.graph.select import Selected
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
     from zbuild.model.project import Project
@@ -51,7 +53,7 @@ class _Work:
 
     vertices: dict[str, Vertex] = field(default_factory=dict)
     outputs: dict[str, None] = field(default_factory=dict)
-    pending: list[tuple[Instance, int]] = field(default_factory=list)
+    pending: deque[tuple[Instance, int]] = field(default_factory=deque)
 
 
 def build_graph(
@@ -106,7 +108,7 @@ class _Builder:
     def _grow(self) -> None:
         """Make vertices until none is missing. A work list, not recursion: chains may be thousands deep."""
         while self._work.pending:
-            instance, index = self._work.pending.pop()
+            instance, index = self._work.pending.popleft()
             if instance.vertex_id(index) not in self._work.vertices:
                 self._add(instance, index)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.errors import BuildFileError
-from zbuild.base.platform import Platform, host_platform, parse_platform
+from zbuild.base.platform import host_platform, parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.base.text import did_you_mean
@@ -16,6 +16,7 @@ from zbuild.syntax.words import WordError
 
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.graph.build import Loader
     from zbuild.model.definition import Definition, NestedBuild
@@ -139,9 +140,8 @@ class Images:
         if definition is None or file is None:
             return None
         args = tuple(sorted({**dict(spec.build_args), **dict(self._build_args)}.items()))
-        made = Instance(
-            spec.name, spec.context, file, definition, self._platform(spec), args, _settings(spec), after=spec.depends_on
-        )
+        platform, settings = self._platform(spec), _settings(spec)
+        made = Instance(spec.name, spec.context, file, definition, platform, args, settings, after=spec.depends_on)
         return self._share(made)
 
     def _share(self, made: Instance) -> Instance | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from zbuild.base.platform import Platform, host_platform
+from zbuild.base.platform import host_platform
 from zbuild.graph.types import Settings
 from zbuild.syntax.words import expand
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zbuild.base.platform import Platform
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zbuild.base.platform import Platform, parse_platform
+from zbuild.base.platform import parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
-from zbuild.graph.types import FromReference, FromScratch, FromVertex, VertexBase, VertexSource
+from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.mounts import BindMount
 from zbuild.model.ops import Copy, Run
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.graph.images import Images
     from zbuild.graph.instance import Instance
+    from zbuild.graph.types import VertexBase, VertexSource
     from zbuild.model.definition import Stage
     from zbuild.model.ops import Pairs
 
@@ -36,7 +38,7 @@ class ResolvedStage:
 
 
 class Resolver:
-    """Resolves the names of stages. Problems are noted, and a harmless value stands in, so that all are told at once."""
+    """Resolves the names of stages. Problems are noted, and a harmless value stands in: all are told at once."""
 
     def __init__(self, images: Images, diagnostics: Diagnostics) -> None:
         self._images = images

@@ -47,7 +47,7 @@ def _resolve(project: Project, name: str, seen: tuple[str, ...]) -> list[Selecte
         return [item for member in group.members for item in _resolve(project, member, (*seen, name))]
     if any(char in name for char in "*?["):
         matched = [Selected(image) for image in images if fnmatchcase(image, name)]
-        if matched or not seen and name == "*":
+        if matched or (not seen and name == "*"):
             return matched
     image, slash, stage = name.rpartition("/")
     if slash and image in images:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from zbuild.model.ops import NOWHERE, Pairs
+from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.model.definition import Stage
     from zbuild.model.mounts import CacheMount
+    from zbuild.model.ops import Pairs
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,15 @@ from zbuild.base.errors import BuildFileError
 from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.steps import ContextOrigin, ImageOrigin, StageOrigin
-from zbuild.plan.evaluate import Evaluation, evaluate
-from zbuild.plan.key import Item, Pending, fold, material
+from zbuild.plan.evaluate import evaluate
+from zbuild.plan.key import Pending, fold, material
 
 if TYPE_CHECKING:
     from zbuild.base.platform import Platform
     from zbuild.graph.types import Graph, Vertex
     from zbuild.model.steps import Origin, Selection
+    from zbuild.plan.evaluate import Evaluation
+    from zbuild.plan.key import Item
 
 
 class Base(Protocol):

@@ -14,7 +14,7 @@ from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
 from zbuild.graph.instance import platform_args
 from zbuild.model import ops
-from zbuild.model.image_config import HealthConfig, ImageConfig
+from zbuild.model.image_config import HealthConfig
 from zbuild.model.steps import CopyStep, FolderStep, RunStep, Selection
 from zbuild.plan.ports import expand_ports
 from zbuild.plan.run_mounts import run_mounts
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zbuild.graph.types import Vertex
+    from zbuild.model.image_config import ImageConfig
     from zbuild.model.steps import Origin, Step
 
 DEFAULT_SHELL = ("/bin/sh", "-c")

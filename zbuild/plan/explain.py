@@ -37,7 +37,7 @@ def _numbered(told: Sequence[Told]) -> dict[tuple[str, str, int], str]:
 
 
 def _without_echoes(found: list[Change]) -> list[Change]:
-    """Leave out what merely follows: of an instruction that came or went, its single inputs; of ENV, each RUN's copy."""
+    """Leave out what merely follows: the inputs of an instruction that came or went, and each RUN's copy of an ENV."""
     main = {change.instruction for change in found if change.what in ("command", "instruction", "folder")}
     kept = [
         change

@@ -205,20 +205,19 @@ class _Demand:
     def _running_reason(self, name: str, decision: Decision, latest: Recorded | None) -> tuple[PlanAction, str]:
         vertex = decision.described.vertex
         running = [source for source in self._edges[name] if source in self._running]
-        if self._always:
-            return "run", "asked to run everything (-B)"
-        if vertex.settings.no_cache:
-            return "run", "no_cache is set"
+        if self._always or vertex.settings.no_cache:
+            return "run", "asked to run everything (-B)" if self._always else "no_cache is set"
         if decision.record is not None and decision.record.image_id not in self._present:
             return "run", "its image is gone from the store"
         if isinstance(vertex.base, FromVertex) and vertex.base.vertex in running:
             return "run", f"its base {vertex.base.vertex} runs"
         if running and (decision.record is not None or self._records.has_own(decision.described.own_key)):
             return "maybe", f"runs if what it copies from {' or '.join(running)} comes out different"
-        if latest is None:
-            return "run", "never built here"
+        return "run", self._difference(decision) if latest is not None else "never built here"
+
+    def _difference(self, decision: Decision) -> str:
         settled = [change for change in decision.changes if change.new != "?"]
-        return "run", short_reason(settled) if settled else "no result is recorded for these inputs"
+        return short_reason(settled) if settled else "no result is recorded for these inputs"
 
 
 def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records, backend: str) -> Plan:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
-from zbuild.model.mounts import BindMount, CacheMount, Mount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from zbuild.model.mounts import Mount
 
     Word = Callable[[str], str]
 

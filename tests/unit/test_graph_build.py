@@ -1,0 +1,232 @@
+import pytest
+from support.graphs import graph_of
+
+from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.graph.build import GraphOptions
+from zbuild.graph.types import FromReference, FromScratch, FromVertex
+from zbuild.model.definition import Definition, NamedBase, NestedBuild, Stage
+from zbuild.model.ops import Copy
+from zbuild.model.project import Group, ImageSpec
+
+BASE = ImageSpec("base", context="base", tags=("shop/base:1",))
+BASE_FILE = {"base/Dockerfile": "FROM scratch\nCOPY a /"}
+
+
+def problems(error: pytest.ExceptionInfo[BuildFileError]) -> list[str]:
+    return [item.message for item in error.value.diagnostics]
+
+
+def ids(graph) -> list[str]:
+    return [vertex.id for vertex in graph.vertices]
+
+
+def nested(base: NestedBuild, *ops) -> Definition:
+    return Definition("x/ZImagefile", (Stage("", base, ops),))
+
+
+def test_stages_are_vertices_named_after_image_and_stage() -> None:
+    graph = graph_of(
+        [ImageSpec("api", context="api")],
+        {"api/Dockerfile": "FROM scratch AS builder\nFROM scratch\nCOPY --from=builder /a /a\nCOPY --from=0 /b /b"},
+    )
+    assert ids(graph) == ["api/builder", "api"]
+    assert graph.by_id()["api"].sources == (("0", FromVertex("api/builder")), ("builder", FromVertex("api/builder")))
+    assert [vertex.output for vertex in graph.vertices] == [False, True]
+    assert graph.by_id()["api"].label == "1"
+
+
+def test_stages_that_the_target_does_not_need_are_left_out() -> None:
+    files = {"api/Dockerfile": "FROM scratch AS unused\nFROM scratch AS test\nFROM scratch AS final"}
+    assert ids(graph_of([ImageSpec("api", context="api")], files)) == ["api/final"]
+    assert ids(graph_of([ImageSpec("api", context="api")], files, ["api/test"])) == ["api/test"]
+    assert ids(graph_of([ImageSpec("api", context="api")], files, options=GraphOptions(target="test"))) == ["api/test"]
+    assert ids(graph_of([ImageSpec("api", context="api", target="test")], files)) == ["api/test"]
+
+
+def test_a_base_that_names_another_images_tag_is_that_image() -> None:
+    graph = graph_of(
+        [ImageSpec("api", context="api"), BASE],
+        {**BASE_FILE, "api/Dockerfile": "FROM shop/base:1\nCOPY --from=shop/base:1 /a /b"},
+        ["api"],
+    )
+    assert ids(graph) == ["base", "api"]
+    assert graph.by_id()["api"].base == FromVertex("base")
+    assert graph.by_id()["api"].inputs == ("base",)
+    assert [image.name for image in graph.images] == ["api", "base"]
+
+
+def test_tags_are_compared_in_full() -> None:
+    images = [ImageSpec("api", context="api"), ImageSpec("base", context="base", tags=("docker.io/library/thing",))]
+    graph = graph_of(images, {**BASE_FILE, "api/Dockerfile": "FROM thing:latest"}, ["api"])
+    assert graph.by_id()["api"].base == FromVertex("base")
+
+
+def test_other_bases_are_references_in_full() -> None:
+    graph = graph_of([ImageSpec("api", context="api")], {"api/Dockerfile": "ARG V=3\nFROM alpine:$V"})
+    assert graph.by_id()["api"].base == FromReference("docker.io/library/alpine:3")
+
+
+def test_an_image_based_on_its_own_tag_means_the_registrys() -> None:
+    spec = ImageSpec("api", context="api", tags=("reg.example/api",))
+    graph = graph_of([spec], {"api/Dockerfile": "FROM reg.example/api"})
+    assert graph.by_id()["api"].base == FromReference("reg.example/api:latest")
+
+
+def test_build_arguments_reach_the_base_and_the_command_line_wins() -> None:
+    files = {"api/Dockerfile": "ARG BASE=one\nFROM $BASE"}
+    spec = ImageSpec("api", context="api", build_args=(("BASE", "two"),))
+    assert graph_of([spec], files).vertices[0].base == FromReference("docker.io/library/two:latest")
+    graph = graph_of([spec], files, options=GraphOptions(build_args=(("BASE", "scratch"),)))
+    assert graph.vertices[0].base == FromScratch()
+
+
+def test_equal_nested_builds_are_one_node_wherever_they_are_named() -> None:
+    parsed = {"a/Z": nested(NestedBuild("lib")), "b/Z": nested(NestedBuild("lib", "lib/Dockerfile"))}
+    images = [ImageSpec("a", context="a", file="a/Z"), ImageSpec("b", context="b", file="b/Z")]
+    graph = graph_of(images, {"lib/Dockerfile": "FROM scratch"}, parsed=parsed)
+    assert ids(graph) == ["lib", "a", "b"]
+
+
+def test_nested_builds_with_other_arguments_are_other_nodes() -> None:
+    parsed = {"a/Z": nested(NestedBuild("lib", args=(("X", "1"),))), "b/Z": nested(NestedBuild("lib"))}
+    images = [ImageSpec("a", context="a", file="a/Z"), ImageSpec("b", context="b", file="b/Z")]
+    graph = graph_of(images, {"lib/Dockerfile": "FROM scratch"}, parsed=parsed)
+    assert ids(graph) == ["lib", "a", "lib@2", "b"]
+
+
+def test_a_nested_build_of_what_an_image_builds_is_that_image() -> None:
+    graph = graph_of(
+        [ImageSpec("app", context="app", file="app/Z"), BASE],
+        BASE_FILE,
+        ["app"],
+        parsed={"app/Z": nested(NestedBuild("base"))},
+    )
+    assert ids(graph) == ["base", "app"]
+
+
+def test_nested_builds_nest_a_thousand_deep() -> None:
+    deep = 1000
+    parsed = {f"{n}/Z": nested(NestedBuild(str(n + 1), f"{n + 1}/Z")) for n in range(deep)}
+    graph = graph_of(
+        [ImageSpec("top", context="0", file="0/Z")], {f"{deep}/Z": "FROM scratch"}, parsed=parsed
+    )
+    assert len(graph.vertices) == deep + 1
+    assert graph.vertices[-1].id == "top"
+
+
+def test_a_nested_build_can_name_an_image_and_a_stage() -> None:
+    parsed = {"app/Z": nested(NestedBuild(image="base", target="early"))}
+    files = {"base/Dockerfile": "FROM scratch AS early\nFROM scratch"}
+    graph = graph_of([ImageSpec("app", context="app", file="app/Z"), BASE], files, ["app"], parsed=parsed)
+    assert ids(graph) == ["base/early", "app"]
+
+
+def test_copy_from_an_image_of_the_workspace_by_name() -> None:
+    graph = graph_of(
+        [ImageSpec("api", context="api"), BASE],
+        {**BASE_FILE, "api/Dockerfile": "FROM scratch\nCOPY --from=base /a /a"},
+        ["api"],
+    )
+    assert graph.by_id()["api"].sources == (("base", FromVertex("base")),)
+
+
+def test_images_that_differ_in_target_alone_share_their_stages() -> None:
+    files = {"api/Dockerfile": "FROM scratch AS builder\nFROM builder AS final"}
+    images = [ImageSpec("debug", context="api", target="builder"), ImageSpec("api", context="api")]
+    assert len(graph_of(images, files).vertices) == 2
+
+
+def test_depends_on_orders_and_brings_the_image_along() -> None:
+    images = [ImageSpec("api", context="api", depends_on=("base",)), BASE]
+    graph = graph_of(images, {**BASE_FILE, "api/Dockerfile": "FROM scratch"}, ["api"])
+    assert ids(graph) == ["base", "api"]
+    assert graph.by_id()["api"].after == ("base",)
+    assert graph.by_id()["api"].inputs == ()
+
+
+def test_a_cycle_over_three_files_is_told_with_its_path() -> None:
+    files = {f"{name}/Dockerfile": f"FROM shop/{needed}" for name, needed in (("a", "b"), ("b", "c"), ("c", "a"))}
+    images = [ImageSpec(name, context=name, tags=(f"shop/{name}",)) for name in "abc"]
+    with pytest.raises(BuildFileError) as caught:
+        graph_of(images, files)
+    assert caught.value.code == "cycle"
+    assert "a → b → c → a" in caught.value.message
+    assert caught.value.span is not None
+    assert caught.value.span.line == 1
+
+
+def test_an_image_that_depends_on_itself() -> None:
+    with pytest.raises(BuildFileError, match="depends on itself"):
+        graph_of([ImageSpec("a", context="a", depends_on=("a",))], {"a/Dockerfile": "FROM scratch"})
+
+
+def test_endless_nesting_is_refused() -> None:
+    base = NestedBuild("lib", "lib/Z", args=(("X", "${X}x"),))
+    definition = Definition("lib/Z", (Stage("", base),), args=nested_arg())
+    with pytest.raises(BuildFileError, match="do not come to an end"):
+        graph_of([ImageSpec("a", context="lib", file="lib/Z")], {}, parsed={"lib/Z": definition})
+
+
+def nested_arg():
+    from zbuild.model.ops import Arg
+
+    return (Arg("X", "x"),)
+
+
+def test_all_problems_are_told_at_once() -> None:
+    files = {
+        "a/Dockerfile": "ARG NOTHING\nFROM ${NOTHING}\nCOPY --from=later /a /a\nFROM scratch AS later",
+        "b/Dockerfile": "FROM UPPER:1",
+    }
+    images = [ImageSpec("a", context="a"), ImageSpec("b", context="b"), ImageSpec("c", context="missing")]
+    with pytest.raises(BuildFileError) as caught:
+        graph_of(images, files, ["a/0", "b", "c"])
+    told = " ".join(problems(caught))
+    assert "'${NOTHING}' is empty" in told
+    assert "stage 'later' does not come before this one" in told
+    assert "UPPER:1" in told
+    assert "missing/Dockerfile" in told
+
+
+def test_unknown_names_are_told_with_what_was_meant() -> None:
+    files = {"api/Dockerfile": "FROM scratch AS builder\nFROM scratch"}
+    images = [ImageSpec("api", context="api")]
+    with pytest.raises(UsageError) as caught:
+        graph_of(images, files, ["apo"])
+    assert caught.value.hint == "did you mean 'api'?"
+    with pytest.raises(UsageError) as caught:
+        graph_of(images, files, ["api/biulder"])
+    assert caught.value.hint == "did you mean 'builder'?"
+    with pytest.raises(UsageError, match="no image or group matches 'x\\*'"):
+        graph_of(images, files, ["x*"])
+    with pytest.raises(BuildFileError, match="no stage 'nope'"):
+        graph_of([ImageSpec("api", context="api", target="nope")], files)
+
+
+def test_targets_are_images_stages_groups_and_globs() -> None:
+    files = {f"{name}/Dockerfile": "FROM scratch" for name in ("api", "web", "db")}
+    images = [ImageSpec(name, context=name) for name in ("api", "web", "db")]
+    groups = [Group("default", ("front",)), Group("front", ("web", "a*"))]
+    assert set(ids(graph_of(images, files, groups=groups))) == {"web", "api"}
+    assert graph_of(images, files, ["d*", "db"], groups=groups).roots == ("db",)
+    assert set(graph_of(images, files).roots) == {"api", "web", "db"}
+
+
+def test_an_unknown_stage_of_the_copy_is_a_reference() -> None:
+    files = {"api/Dockerfile": "FROM scratch\nCOPY --from=docker.io/library/busybox:1 /a /a"}
+    graph = graph_of([ImageSpec("api", context="api")], files)
+    assert graph.vertices[0].sources[0][1] == FromReference("docker.io/library/busybox:1")
+
+
+def test_platforms_of_stages_may_use_variables() -> None:
+    files = {"api/Dockerfile": "FROM --platform=$BUILDPLATFORM scratch AS b\nFROM scratch\nCOPY --from=b /a /a"}
+    graph = graph_of([ImageSpec("api", context="api", platforms=("linux/s390x",))], files)
+    assert str(graph.by_id()["api"].platform) == "linux/s390x"
+    assert str(graph.by_id()["api/b"].platform) != "linux/s390x"
+
+
+def test_copies_are_not_made_from_definitions_given_in_line() -> None:
+    definition = Definition("zbuild.yaml", (Stage("", NamedBase("scratch"), (Copy(("a",), "/"),)),))
+    graph = graph_of([ImageSpec("in", definition=definition)], {})
+    assert ids(graph) == ["in"]
+    assert graph.vertices[0].file == ""

@@ -1,0 +1,150 @@
+import pytest
+from support.graphs import MemorySources, graph_of
+
+from zbuild.base.errors import BuildFileError
+from zbuild.model.image_config import HealthConfig, ImageConfig
+from zbuild.model.mounts import CacheMount
+from zbuild.model.project import ImageSpec
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, RunStep, Selection
+from zbuild.plan.describe import describe
+from zbuild.plan.ports import expand_ports
+
+REFERENCE = "reg.example/base:latest"
+
+
+class AnyFile(MemorySources):
+    def digest(self, origin, selection) -> str:
+        return f"{origin.path} {selection.sources}"
+
+
+def evaluation(text: str, base: ImageConfig | None = None, **spec):
+    sources = AnyFile(bases={REFERENCE: base or ImageConfig()})
+    graph = graph_of([ImageSpec("a", context="a", **spec)], {"a/Dockerfile": f"FROM {REFERENCE}\n{text}"})
+    return describe(graph, sources, "fake")["a"].evaluation
+
+
+def config(text: str, base: ImageConfig | None = None, **spec) -> ImageConfig:
+    return evaluation(text, base, **spec).config
+
+
+def steps(text: str, base: ImageConfig | None = None, **spec):
+    return evaluation(text, base, **spec).steps
+
+
+def test_words_see_the_bases_environment_and_what_stands_before() -> None:
+    base = ImageConfig(env=(("PATH", "/bin"),))
+    assert config("ENV PATH=/x:$PATH A=1\nENV A=2 B=$A", base).env == (("PATH", "/x:/bin"), ("A", "2"), ("B", "1"))
+
+
+def test_the_environment_wins_over_arguments() -> None:
+    assert config("ARG V=1\nENV V=2\nLABEL v=$V").labels == (("v", "2"),)
+
+
+def test_an_argument_is_given_or_its_default_or_unset() -> None:
+    text = "ARG V=default\nARG W\nLABEL v=$V w=${W:-none}"
+    assert config(text).labels == (("v", "default"), ("w", "none"))
+    assert config(text, build_args=(("V", "given"), ("W", "too"))).labels == (("v", "given"), ("w", "too"))
+
+
+def test_a_global_argument_must_be_declared_again_in_the_stage() -> None:
+    sources = MemorySources()
+    text = "ARG V=global\nFROM scratch\nLABEL before=[$V]\nARG V\nLABEL after=[$V]"
+    graph = graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": text})
+    labels = describe(graph, sources, "fake")["a"].evaluation.config.labels
+    assert labels == (("after", "[global]"), ("before", "[]"))
+
+
+def test_platform_arguments_are_there_when_declared() -> None:
+    assert config("ARG TARGETOS\nLABEL os=$TARGETOS arch=[$TARGETARCH]").labels == (("arch", "[]"), ("os", "linux"))
+
+
+def test_run_has_the_arguments_the_environment_and_its_own_variables() -> None:
+    (run,) = steps("ARG V=1\nENV E=2\nUSER me\nRUN make all", ImageConfig(workdir="/w", shell=("/bin/bash", "-c")))
+    assert run == RunStep(("/bin/bash", "-c", "make all"), (("V", "1"), ("E", "2")), "me", "/w")
+    assert run.text == "RUN make all"
+
+
+def test_exec_form_is_run_as_it_is() -> None:
+    (run,) = steps('RUN ["echo", "$HOME"]')
+    assert run.argv == ("echo", "$HOME")
+    assert run.workdir == "/"
+
+
+def test_shell_changes_what_comes_after_it() -> None:
+    first, second = steps('RUN a\nSHELL ["/bin/ash", "-ec"]\nRUN b')
+    assert first.argv == ("/bin/sh", "-c", "a")
+    assert second.argv == ("/bin/ash", "-ec", "b")
+
+
+def test_workdir_is_relative_to_the_one_before_and_made() -> None:
+    made = evaluation("WORKDIR /a\nWORKDIR b/../c\nWORKDIR $UNSET/d")
+    assert [step.path for step in made.steps if isinstance(step, FolderStep)] == ["/a", "/a/c", "/d"]
+    assert made.config.workdir == "/d"
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [("/x", "/x"), ("/x/", "/x/"), ("x", "/w/x"), ("./", "/w/"), (".", "/w/"), ("../up/", "/up/"), ("/", "/")],
+)
+def test_destinations_are_absolute_and_keep_their_slash(written: str, meant: str) -> None:
+    assert steps(f"COPY f {written}", ImageConfig(workdir="/w"))[0].dest == meant
+
+
+def test_copy_expands_its_words() -> None:
+    text = "ARG S=src U=app\nCOPY --chown=$U:$U --chmod=644 $S/*.c b /d/"
+    assert steps(text)[0] == CopyStep(
+        ContextOrigin("/work/a"), Selection(("src/*.c", "b")), "/d/", owner="app:app", mode="644"
+    )
+
+
+def test_an_entrypoint_clears_the_bases_cmd_but_not_ones_own() -> None:
+    base = ImageConfig(cmd=("old",))
+    assert config('ENTRYPOINT ["e"]', base).cmd is None
+    assert config('CMD ["c"]\nENTRYPOINT ["e"]', base).cmd == ("c",)
+    assert config("CMD run it", base).cmd == ("/bin/sh", "-c", "run it")
+
+
+def test_metadata() -> None:
+    made = config(
+        "EXPOSE 80 53/udp 8000-8002\nVOLUME /data /data\nSTOPSIGNAL SIGINT\nUSER 1:2\nMAINTAINER Jo\n"
+        "HEALTHCHECK --interval=5s --retries=2 CMD test -e /ok",
+        ImageConfig(ports=("22/tcp",)),
+    )
+    assert made.ports == ("22/tcp", "53/udp", "80/tcp", "8000/tcp", "8001/tcp", "8002/tcp")
+    assert made.volumes == ("/data",)
+    assert (made.stop_signal, made.user, made.author) == ("SIGINT", "1:2", "Jo")
+    assert made.health == HealthConfig(("CMD-SHELL", "test -e /ok"), interval=5 * 10**9, retries=2)
+    assert config("HEALTHCHECK NONE").health == HealthConfig(("NONE",))
+
+
+def test_an_images_labels_go_to_its_output_alone() -> None:
+    graph = graph_of(
+        [ImageSpec("a", context="a", labels=(("team", "x"),))], {"a/Dockerfile": "FROM scratch AS b\nFROM b"}
+    )
+    described = describe(graph, MemorySources(), "fake")
+    assert described["a/b"].evaluation.config.labels == ()
+    assert described["a"].evaluation.config.labels == (("team", "x"),)
+
+
+def test_default_cache_mounts_are_merged_by_target() -> None:
+    (run,) = steps(
+        "RUN --mount=type=cache,target=/c,id=mine make",
+        cache_mounts=(CacheMount("/c", "default"), CacheMount("/d")),
+    )
+    assert run.mounts == (CacheMount("/c", "mine"), CacheMount("/d", "/d"))
+
+
+def test_bad_words_are_told_with_their_place() -> None:
+    with pytest.raises(BuildFileError) as caught:
+        config("LABEL a=b\nENV X=${Y:?missing}")
+    assert str(caught.value.span) == "a/Dockerfile:3:1"
+    assert "missing" in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["", "x", "80/icmp", "9-8", "70000", "1-", "-1", "80/"])
+def test_what_is_no_port_is_refused(text: str) -> None:
+    if text == "80/":
+        assert expand_ports(text) == ("80/tcp",)
+        return
+    with pytest.raises(ValueError, match="is not a port"):
+        expand_ports(text)

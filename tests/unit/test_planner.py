@@ -1,0 +1,184 @@
+"""What runs and what does not, told by plans over a chain of images whose records live in memory."""
+
+import pytest
+from support.graphs import World, graph_of
+
+from zbuild.base.errors import BuildFileError
+from zbuild.model.project import ImageSpec
+from zbuild.plan.planner import make_plan
+
+BASE = "FROM scratch\nCOPY tools /bin/"
+BUILDER = "FROM shop/base AS builder\nCOPY main.c /src/\nRUN cc /src/main.c\nFROM shop/base\nCOPY --from=builder /out /app"
+IMAGES = [
+    ImageSpec("base", context="base", tags=("shop/base",)),
+    ImageSpec("api", context="api", tags=("shop/api",)),
+    ImageSpec("child", context="child"),
+]
+FILES = {"base/Dockerfile": BASE, "api/Dockerfile": BUILDER, "child/Dockerfile": "FROM shop/api\nCMD run"}
+
+
+@pytest.fixture
+def world() -> World:
+    made = World()
+    made.sources.contents = {"/work/base/tools": "tools 1", "/work/api/main.c": "main 1"}
+    return made
+
+
+@pytest.fixture
+def graph():
+    return graph_of(IMAGES, FILES)
+
+
+def test_everything_runs_at_first_and_nothing_the_second_time(world, graph) -> None:
+    assert set(world.actions(graph).values()) == {"run"}
+    assert world.build(graph) == ["base", "api/builder", "api", "child"]
+    assert set(world.actions(graph).values()) == {"cached"}
+    assert world.build(graph) == []
+
+
+def test_a_changed_file_runs_its_stage_and_what_is_based_on_it(world, graph) -> None:
+    world.build(graph)
+    world.sources.contents["/work/api/main.c"] = "main 2"
+    assert world.actions(graph) == {"base": "cached", "api/builder": "run", "api": "maybe", "child": "run"}
+    assert world.build(graph) == ["api/builder", "api", "child"]
+
+
+def test_early_cutoff_an_equal_result_reruns_nothing_further(world, graph) -> None:
+    world.build(graph, {"api/builder": "the binary"})
+    world.sources.contents["/work/api/main.c"] = "main with a comment"
+    assert world.actions(graph)["api"] == "maybe"
+    assert world.build(graph, {"api/builder": "the binary"}) == ["api/builder"]
+    decisions = world.decide(graph)
+    assert {decision.action for decision in decisions.values()} == {"cached"}
+    assert decisions["api"].reason == "up to date: api/builder ran again and came out equal (early cutoff)"
+
+
+def test_a_stage_that_changed_itself_surely_runs(world) -> None:
+    world.build(graph_of(IMAGES, FILES))
+    world.sources.contents["/work/api/main.c"] = "main 2"
+    changed = graph_of(IMAGES, FILES | {"api/Dockerfile": BUILDER.replace("/app", "/other")})
+    assert world.actions(changed)["api"] == "run"
+
+
+def test_a_change_of_the_base_runs_everything_above_it(world, graph) -> None:
+    world.build(graph)
+    world.sources.contents["/work/base/tools"] = "tools 2"
+    assert world.actions(graph) == {"base": "run", "api/builder": "run", "api": "run", "child": "run"}
+
+
+def test_going_back_to_what_was_built_before_runs_nothing(world, graph) -> None:
+    world.build(graph)
+    world.sources.contents["/work/api/main.c"] = "main 2"
+    world.build(graph)
+    world.sources.contents["/work/api/main.c"] = "main 1"
+    assert set(world.actions(graph).values()) == {"cached"}
+
+
+def test_comments_names_and_tags_are_in_no_key(world, graph) -> None:
+    world.build(graph)
+    renamed = [ImageSpec("base", context="base", tags=("shop/base", "more:1"), span=IMAGES[0].span), *IMAGES[1:]]
+    files = FILES | {"api/Dockerfile": "# a comment\n" + BUILDER.replace("AS builder", "AS  builder")}
+    assert set(world.actions(graph_of(renamed, files)).values()) == {"cached"}
+
+
+def test_a_final_image_that_is_gone_runs_again(world, graph) -> None:
+    world.build(graph)
+    world.present.discard(world.records.latest("child").image_id)
+    decisions = world.decide(graph)
+    assert {name for name, decision in decisions.items() if decision.action == "run"} == {"child"}
+    assert decisions["child"].reason == "its image is gone from the store"
+
+
+def test_a_builder_whose_image_is_gone_is_not_missed_until_it_is_needed(world) -> None:
+    graph = graph_of(IMAGES, FILES, ["child"])
+    world.build(graph)
+    world.present.discard(world.records.latest("api/builder").image_id)
+    decisions = world.decide(graph)
+    assert {decision.action for decision in decisions.values()} == {"cached"}
+    assert decisions["api/builder"].reason == "not needed: what uses it is up to date"
+
+
+def test_what_a_running_stage_needs_is_brought_back(world) -> None:
+    graph = graph_of(IMAGES, FILES, ["child"])
+    world.build(graph)
+    world.present -= {world.records.latest(name).image_id for name in ("child", "api")}
+    actions = world.actions(graph)
+    assert (actions["api/builder"], actions["api"], actions["child"]) == ("cached", "run", "run")
+
+
+def test_always_runs_all_that_the_targets_need(world, graph) -> None:
+    world.build(graph)
+    assert {decision.action for decision in world.decide(graph, always=True).values()} == {"run"}
+
+
+def test_no_cache_runs_one_image_each_time(world) -> None:
+    images = [*IMAGES[:2], ImageSpec("child", context="child", no_cache=True)]
+    graph = graph_of(images, FILES)
+    world.build(graph)
+    decisions = world.decide(graph)
+    assert decisions["child"].reason == "no_cache is set"
+    assert decisions["api"].action == "cached"
+
+
+def test_reasons_name_the_input_that_differs(world, graph) -> None:
+    world.build(graph)
+    world.sources.contents["/work/api/main.c"] = "main 2"
+    decision = world.decide(graph)["api/builder"]
+    assert decision.reason == "files of COPY main.c /src/ changed"
+    assert [(change.what, change.old, change.new) for change in decision.changes] == [("files", "main 1", "main 2")]
+
+
+def test_a_moved_base_is_named_and_runs_only_its_dependents(world) -> None:
+    images = [ImageSpec("a", context="a"), ImageSpec("b", context="b")]
+    graph = graph_of(images, {"a/Dockerfile": "FROM reg.example/x\nRUN a", "b/Dockerfile": "FROM scratch\nCOPY t /"})
+    world.sources.contents["/work/b/t"] = "t"
+    world.build(graph)
+    world.sources.digests["reg.example/x:latest"] = "sha256:new"
+    decisions = world.decide(graph)
+    assert (decisions["a"].action, decisions["b"].action) == ("run", "cached")
+    assert decisions["a"].reason == "base changed"
+    assert decisions["a"].changes[0].new == "sha256:new"
+
+
+def test_build_arguments_count_only_where_they_are_declared(world) -> None:
+    files = {"a/Dockerfile": "FROM scratch AS one\nRUN one\nFROM scratch\nARG V\nRUN two\nCOPY --from=one /x /x"}
+    world.build(graph_of([ImageSpec("a", context="a", build_args=(("V", "1"),))], files))
+    again = graph_of([ImageSpec("a", context="a", build_args=(("V", "2"), ("OTHER", "x")))], files)
+    decisions = world.decide(again)
+    assert (decisions["a/one"].action, decisions["a"].action) == ("cached", "run")
+    assert decisions["a"].reason == "variable V changed"
+
+
+def test_values_of_secretive_names_are_kept_as_digests_alone(world) -> None:
+    spec = ImageSpec("a", context="a", build_args=(("API_TOKEN", "hunter2"),))
+    world.build(graph_of([spec], {"a/Dockerfile": "FROM scratch\nARG API_TOKEN\nENV P=$API_TOKEN\nRUN x"}))
+    kept = str(world.records.latest("a").inputs)
+    assert "API_TOKEN" in kept
+    assert "variable API_TOKEN', 'xxh3:" in kept
+
+
+def test_a_missing_source_is_told_with_its_place(world) -> None:
+    graph = graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": "FROM scratch\nCOPY gone /\nCOPY lost /"})
+    with pytest.raises(BuildFileError) as caught:
+        world.decide(graph)
+    assert [(str(item.span), item.code) for item in caught.value.diagnostics] == [
+        ("a/Dockerfile:2:1", "missing-source"),
+        ("a/Dockerfile:3:1", "missing-source"),
+    ]
+
+
+def test_the_plan_lists_stages_in_order_with_times_and_needs(world, graph) -> None:
+    world.build(graph)
+    world.sources.contents["/work/api/main.c"] = "main 2"
+    plan = make_plan(graph, world.decide(graph), world.records, "fake")
+    assert [(stage.image, stage.stage, stage.action) for stage in plan.stages] == [
+        ("base", "0", "cached"),
+        ("api", "builder", "run"),
+        ("api", "1", "maybe"),
+        ("child", "0", "run"),
+    ]
+    assert plan.stages[2].reason == "runs if what it copies from api/builder comes out different"
+    assert plan.stages[1].seconds == 1.5
+    assert plan.stages[2].depends == ("base", "api/builder")
+    assert plan.stages[1].key
+    assert not plan.stages[2].key

@@ -1,0 +1,44 @@
+"""What a build saw, so that the next one can tell at once that nothing changed (see `cli/quick.py`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zbuild.api.graphs import settled
+from zbuild.state.stamp import stat_row
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from zbuild.api.build import Build
+    from zbuild.api.graphs import LoadedGraph, Row
+    from zbuild.api.session import Session
+    from zbuild.state.folder import StateFolder
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Files that were as their rows say when the build ended well, and the stat indexes that cover the contexts."""
+
+    root: Path
+    rows: tuple[Row, ...]
+    indexes: tuple[str, ...]
+
+    def sealed(self, folder: StateFolder) -> Proof:
+        """Return the proof with the records' file as it is once closed: nobody may add or drop a record after it."""
+        files = (str(folder.database), f"{folder.database}-wal")
+        return Proof(self.root, (*self.rows, *(stat_row(path) for path in files)), self.indexes)
+
+
+def make_proof(loaded: LoadedGraph, session: Session, build: Build) -> Proof | None:
+    """Return the proof of a build that ended well; None when something it rests on may still change unseen."""
+    ignore_files = tuple(stat_row(path) for path in sorted(session.sources.ignore_files))
+    rows = (*loaded.rows, *ignore_files)
+    again = any(vertex.settings.no_cache for vertex in loaded.graph.vertices)
+    if again or not build.repeatable or not loaded.settled or not settled(ignore_files, build.began):
+        return None
+    indexes = session.sources.save()
+    # The images' files are written by the backend alone, each time under a new inode.
+    store = tuple(stat_row(row[0]) for row in session.backend.store_stamp())
+    return Proof(session.root, (*rows, *store), indexes)

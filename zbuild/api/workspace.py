@@ -1,0 +1,212 @@
+"""A workspace: many images, built together. The library's main face."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zbuild.api.explain import explain_stages
+from zbuild.api.graphs import Reading, load_graph
+from zbuild.api.options import BuildOptions, ImageListing
+from zbuild.api.proof import make_proof
+from zbuild.api.report import make_report
+from zbuild.api.session import Session
+from zbuild.base.errors import BuildFailedError, UsageError
+from zbuild.events.bus import Bus
+from zbuild.events.types import Notice
+from zbuild.state.folder import StateFolder
+from zbuild.state.lock import WorkspaceLock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from zbuild.api.graphs import LoadedGraph
+    from zbuild.api.options import BuildReport
+    from zbuild.base.diagnostic import Diagnostic
+    from zbuild.events.bus import Emit
+    from zbuild.graph.types import Graph
+    from zbuild.plan.types import Plan, StageExplanation
+
+BUILD_FILES = ("zbuild.yaml", "ZPipeline.yaml", "ZPipeline.yml")
+_KEPT_LOGS = 20
+
+
+class Workspace:
+    """The folder of a `zbuild.yaml`, and all that can be asked of it.
+
+    Every method reads the build files as they are at that moment, and raises BuildFileError with all their problems
+    when they are wrong.
+    """
+
+    def __init__(self, root: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> None:
+        self.root = root
+        self._reading = Reading(root, file, dict(variables or {}))
+
+    @classmethod
+    def find(cls, start: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> Workspace:
+        """Return the workspace that a folder lies in: the nearest one upwards; with `file`, that file's folder.
+
+        Raises UsageError when there is none.
+        """
+        if file:
+            path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
+            if not path.is_file():
+                raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
+            return cls(path.parent, file=path.name, variables=variables)
+        absolute = Path(os.path.abspath(start))  # noqa: PTH100
+        for folder in (absolute, *absolute.parents):
+            if any((folder / name).is_file() for name in BUILD_FILES):
+                return cls(folder, variables=variables)
+        raise UsageError(
+            "no-workspace",
+            f"there is no zbuild.yaml in {absolute}, nor in any folder above it",
+            hint="go to your workspace, name it with -C, or write a zbuild.yaml",
+        )
+
+    def validate(self) -> tuple[Diagnostic, ...]:
+        """Check all build files, those of images that no group names included; return the warnings."""
+        return self._load((*(spec.name for spec in self._reading.project().images),), BuildOptions()).warnings
+
+    def images(self) -> tuple[ImageListing, ...]:
+        """Return the images of the workspace, in the order of the build files."""
+        project = self._reading.project()
+        groups = {group.name: group.members for group in project.groups}
+        return tuple(
+            ImageListing(
+                name=spec.name,
+                context=spec.context,
+                file=spec.file,
+                tags=spec.tags,
+                groups=tuple(name for name, members in groups.items() if spec.name in members),
+            )
+            for spec in project.images
+        )
+
+    def graph(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> Graph:
+        """Return the graph of what the targets need. Raises UsageError for unknown targets."""
+        return self._load(targets, options or BuildOptions()).graph
+
+    def plan(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> Plan:
+        """Return what `build` would do, and why; nothing is built or removed."""
+        options = options or BuildOptions()
+        folder = self._folder()
+        graph = load_graph(self._reading, folder, targets, options).graph
+        with Session(self.root, folder, options, _unheard) as session:
+            return session.plan(graph)
+
+    def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
+        """Say of each stage of a target why it would run or not, down to the files that differ."""
+        options = options or BuildOptions()
+        folder = self._folder()
+        graph = load_graph(self._reading, folder, [target], options).graph
+        with Session(self.root, folder, options, _unheard) as session:
+            return explain_stages(graph, session)
+
+    def build(self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit) -> BuildReport:
+        """Build the targets and all they need; only what changed runs.
+
+        A second build of the same workspace waits for the first, unless `options.wait` is False. Raises
+        BuildFailedError, its `report` telling what was built all the same; BackendError, RegistryError, StateError;
+        InterruptedBuildError. What had finished is recorded whatever happens.
+        """
+        options = options or BuildOptions()
+        started = time.monotonic()
+        bus = Bus(*listeners)
+        folder = self._folder()
+        lock = WorkspaceLock(folder.lock)
+
+        def waiting(holder: str) -> None:
+            bus.emit(Notice(f"waiting for {holder}, which builds in this workspace"))
+
+        with lock.acquire(options.wait, waiting):
+            loaded = load_graph(self._reading, folder, targets, options)
+            _warn(loaded, bus.emit)
+            return self._build(loaded, folder, options, bus.emit, started)
+
+    def _build(
+        self, loaded: LoadedGraph, folder: StateFolder, options: BuildOptions, emit: Emit, started: float
+    ) -> BuildReport:
+        from zbuild.api.build import Build  # noqa: PLC0415 - plans and listings need none of it
+
+        folder.sweep()
+        graph = loaded.graph
+        logs = _log_folder(folder)
+
+        def notice(message: str) -> None:
+            emit(Notice(message, "warning"))
+
+        with Session(self.root, folder, options, notice) as session:
+            build = Build(session, graph, options, emit, str(logs))
+            try:
+                build.run()
+            except BuildFailedError as error:
+                error.report = make_report(graph, build, started)
+                raise
+            finally:
+                _drop_if_empty(logs)
+            report = make_report(graph, build, started)
+            proof = make_proof(loaded, session, build)
+        return report if proof is None else report.with_proof(proof.sealed(folder))
+
+    def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:
+        """Remove what dead runs left, and logs; with `everything` also the images built here and all of `.zbuild/`.
+
+        Returns what was removed, in words.
+        """
+        options = options or BuildOptions()
+        folder = self._folder()
+        with WorkspaceLock(folder.lock).acquire(options.wait, _unheard):
+            removed = self._clean(folder, options, everything=everything)
+            for logs in folder.logs.iterdir():
+                shutil.rmtree(logs, ignore_errors=True)
+            if everything:
+                shutil.rmtree(folder.path)
+                removed.append(str(folder.path))
+        return tuple(removed)
+
+    def _clean(self, folder: StateFolder, options: BuildOptions, *, everything: bool) -> list[str]:
+        with Session(self.root, folder, options, _unheard) as session:
+            records = session.records
+            present = session.backend.images()
+            ours = records.all_image_ids()
+            removed = list(session.backend.sweep(() if everything else ours, []))
+            if everything:
+                built = [image for image in present if image in ours]
+                session.backend.remove(built)
+                removed.extend(f"image {image[:12]}" for image in built)
+            records.forget([record.key for record in records.records() if record.image_id not in present])
+        return removed
+
+    def _load(self, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+        return load_graph(self._reading, self._folder(), targets, options)
+
+    def _folder(self) -> StateFolder:
+        return StateFolder.open(self.root)
+
+
+def _unheard(_message: str) -> None:
+    """Drop a notice that nobody listens for."""
+
+
+def _warn(loaded: LoadedGraph, emit: Callable[[Notice], None]) -> None:
+    for warning in loaded.warnings:
+        place = f"{warning.span}: " if warning.span else ""
+        emit(Notice(f"{place}{warning.message}", "warning"))
+
+
+def _log_folder(folder: StateFolder) -> Path:
+    """Make the folder for this run's logs, and remove those of all but the latest runs."""
+    old = sorted(path for path in folder.logs.iterdir() if path.is_dir())
+    for path in old[: max(0, len(old) - _KEPT_LOGS)]:
+        shutil.rmtree(path, ignore_errors=True)
+    logs = folder.logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    logs.mkdir(mode=0o700)
+    return logs
+
+
+def _drop_if_empty(folder: Path) -> None:
+    if not any(folder.iterdir()):
+        folder.rmdir()
