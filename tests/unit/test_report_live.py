@@ -32,7 +32,7 @@ def shown(tally: Tally, width: int, height: int, encoding: str = "utf-8") -> lis
 
 def test_a_stage_shows_where_it_is_and_what_it_says() -> None:
     assert shown(running(1), 50, 24) == [
-        "image0  2/3 RUN make                       0.0 s",
+        "image0  2/3 RUN make                        0.0 s",
         "    line 1",
         "    line 2",
         "    line 3",
@@ -53,7 +53,7 @@ def test_it_never_outgrows_the_terminal(width: int, height: int, stages: int, te
 
 
 def test_a_low_terminal_says_how_many_it_hides() -> None:
-    assert shown(running(12), 40, 7)[-2:] == ["and 8 more", "7/19 stages, 7 cached      1 min 01 s"]
+    assert shown(running(12), 40, 7)[-2:] == ["and 8 more", "7/19 stages, 7 cached        1 min 01 s"]
 
 
 def test_an_ascii_terminal_gets_ascii() -> None:

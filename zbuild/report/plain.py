@@ -68,8 +68,15 @@ class PlainReport:
             case BuildFinished() | BuildFailed():
                 return summary_lines(self._tally, Palette(), self._stream.encoding)
             case _:
-                told = _told(event, self._stream.encoding)
+                told = self._count(event) + _told(event, self._stream.encoding)
                 return [self._prefix(event.stage) + told] if told else []
+
+    def _count(self, event: StageEvent) -> str:
+        """Return `2/5 ` for an instruction, so that its end can be told from that of another."""
+        stage = self._tally.running.get(event.stage)
+        if stage is not None and isinstance(event, InstructionStarted | InstructionFinished) and _worth_telling(event):
+            return f"{event.index}/{stage.steps} "
+        return ""
 
     def _prefix(self, stage: str) -> str:
         return f"[{stage}] " if self._tally.plan.run + self._tally.plan.maybe != 1 else ""
@@ -114,10 +121,14 @@ def _told(event: StageEvent, encoding: str) -> str:
     return printable(one_line(text), encoding)
 
 
+def _worth_telling(event: InstructionStarted | InstructionFinished) -> bool:
+    return isinstance(event, InstructionStarted) or event.cached or event.seconds >= _WORTH_TIMING
+
+
 def _instruction_end(event: InstructionFinished) -> str:
-    if event.cached:
-        return "(cached)"
-    return f"({duration_text(event.seconds)})" if event.seconds >= _WORTH_TIMING else ""
+    if not _worth_telling(event):
+        return ""
+    return "cached" if event.cached else f"done in {duration_text(event.seconds)}"
 
 
 def _stage_end(event: StageFinished) -> str:

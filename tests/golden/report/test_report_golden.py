@@ -80,7 +80,7 @@ def test_build_file_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     error = BuildFileError(
         [
             Diagnostic("yaml-tab", "tabs cannot indent", Span("zbuild.yaml", 2, 2), "use spaces"),
-            Diagnostic("unknown-key", "unknown key 'imges'", Span("zbuild.yaml", 3, 14), "did you mean 'images'?"),
+            Diagnostic("unknown-key", "unknown key 'imges'", Span("zbuild.yaml", 3, 13), "did you mean 'images'?"),
             Diagnostic("too-long", "a far column", Span("zbuild.yaml", 4, 308)),
             Diagnostic("controls", "an escape\x1b[2J sequence", Span("zbuild.yaml", 5, 17)),
             Diagnostic("past-the-end", "the file ends too early", Span("zbuild.yaml", 99, 1)),
