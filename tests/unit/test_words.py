@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,17 @@ def test_deep_nesting_is_refused_not_a_crash():
 def test_stars_do_not_backtrack():
     assert expand("${A##" + "*a" * 300 + "b}", {"A": "a" * 20_000}) == "a" * 20_000
     assert expand("${A//a*b/x}", {"A": "a" * 60_000}) == "a" * 60_000
+
+
+@given(st.text(alphabet="ab*?", min_size=1, max_size=6), st.text(alphabet="abc", max_size=10))
+def test_patterns_match_as_plain_regular_expressions_do(pattern, value):
+    lazy, greedy = (pattern.replace("?", ".").replace("*", star) for star in (".*?", ".*"))
+    env = {"V": value}
+    assert expand(f"${{V/{pattern}/-}}", env) == re.sub(greedy, "-", value, count=1)
+    assert expand(f"${{V#{pattern}}}", env) == re.sub(f"^{lazy}", "", value)
+    assert expand(f"${{V##{pattern}}}", env) == re.sub(f"^{greedy}", "", value)
+    mirrored = {"V": value[::-1]}
+    assert expand(f"${{V%%{pattern[::-1]}}}", mirrored) == expand(f"${{V##{pattern}}}", env)[::-1]
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="$\\")))

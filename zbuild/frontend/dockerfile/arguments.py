@@ -55,6 +55,6 @@ def quoted_words(text: str, escape: str) -> tuple[str, ...]:
 def _word_pattern(escape: str) -> re.Pattern[str]:
     mark = re.escape(escape)
     escaped = f"{mark}."
-    double = f'"(?:{escaped}|[^"{mark}])*+"?'
-    single = "'[^']*+'?"
-    return re.compile(f"(?:{escaped}|{double}|{single}|[^{SPACE}\"'{mark}])++", re.DOTALL)
+    double = f'"(?:{escaped}|[^"{mark}])*"?'
+    single = "'[^']*'?"
+    return re.compile(f"(?:{escaped}|{double}|{single}|[^{SPACE}\"'{mark}])+", re.DOTALL)

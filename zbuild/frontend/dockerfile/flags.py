@@ -75,21 +75,18 @@ class _FlagPatterns:
 
     def unquote(self, piece: re.Match[str]) -> str:
         """Take quotes and escapes away; unlike in words, escapes count in single quotes too."""
-        written = piece[0]
-        if written[0] in "\"'":
-            written = written[1:-1] if piece["closed"] else written[1:]
-        return self.escaped.sub(r"\1", written)
+        inner = piece[1] or piece[2]
+        return self.escaped.sub(r"\1", inner) if inner else piece[3] or ""
 
 
 @cache
 def _flag_patterns(escape: str) -> _FlagPatterns:
     mark = re.escape(escape)
-    # An escape at the very end is dropped, also from a quoted text that is not closed.
-    body = rf"(?:{mark}.|(?!(?P=quote))[^{mark}])*+"
-    piece = rf"""{mark}(?:.|\Z)|(?P<quote>["']){body}(?P<closed>(?P=quote))?+(?:{mark}\Z)?+"""
-    flag = f"[{SPACE}]*+(--(?:{piece}|[^{SPACE}\"'{mark}])*+)"
+    quoted = [f"{quote}((?:{mark}.|[^{quote}{mark}])*){quote}?" for quote in "\"'"]
+    piece = f"{'|'.join(quoted)}|{mark}(.?)"
+    flag = f"[{SPACE}]*(--(?:{piece}|[^{SPACE}\"'{mark}])*)"
     return _FlagPatterns(
-        re.compile(flag, re.DOTALL), re.compile(piece, re.DOTALL), re.compile(rf"{mark}(.|\Z)", re.DOTALL)
+        re.compile(flag, re.DOTALL), re.compile(piece, re.DOTALL), re.compile(f"{mark}(.?)", re.DOTALL)
     )
 
 
