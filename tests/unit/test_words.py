@@ -148,8 +148,8 @@ def test_patterns_match_as_plain_regular_expressions_do(pattern, value):
     lazy, greedy = (pattern.replace("?", ".").replace("*", star) for star in (".*?", ".*"))
     env = {"V": value}
     assert expand(f"${{V/{pattern}/-}}", env) == re.sub(greedy, "-", value, count=1)
-    assert expand(f"${{V#{pattern}}}", env) == re.sub(f"^{lazy}", "", value)
-    assert expand(f"${{V##{pattern}}}", env) == re.sub(f"^{greedy}", "", value)
+    assert expand(f"${{V#{pattern}}}", env) == re.sub(f"^{lazy}", "", value, count=1)
+    assert expand(f"${{V##{pattern}}}", env) == re.sub(f"^{greedy}", "", value, count=1)
     mirrored = {"V": value[::-1]}
     assert expand(f"${{V%%{pattern[::-1]}}}", mirrored) == expand(f"${{V##{pattern}}}", env)[::-1]
 
