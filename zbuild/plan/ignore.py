@@ -147,10 +147,13 @@ def _read_regular(file: Path) -> bytes | None:
         handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    with os.fdopen(handle, "rb") as stream:
+    try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             return None
-        data = stream.read(_MAX_FILE + 1)
+        with open(handle, "rb", closefd=False) as stream:
+            data = stream.read(_MAX_FILE + 1)
+    finally:
+        os.close(handle)
     if len(data) > _MAX_FILE:
         raise PatternError("", f"larger than {_MAX_FILE >> 20} MiB", line=1, file=str(file))
     return data
