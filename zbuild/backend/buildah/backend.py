@@ -11,9 +11,9 @@ from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
 from zbuild.backend.buildah.sweep import sweep
+from zbuild.backend.digests import digest_selections
 from zbuild.backend.process import Runner
 from zbuild.backend.protocol import Capabilities
-from zbuild.plan.fingerprint import digest_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -57,7 +57,7 @@ class BuildahBackend:
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
-        return tuple(digest_tree(self._roots.root(image_id), selections))
+        return digest_selections(self._roots.root(image_id), selections)
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names."""

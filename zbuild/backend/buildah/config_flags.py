@@ -5,7 +5,7 @@ Each flag reads its value in a way of its own (buildah 1.28):
   and volumes
 - cmd and entrypoint: a JSON list; "" removes
 - shell and healthcheck: words with shell quotes; "" removes
-- onbuild: CSV, and it can only be added to
+- onbuild: CSV, and it can only be added to (no base has any, see `stage.py`)
 """
 
 from __future__ import annotations
@@ -43,14 +43,10 @@ def config_flags(base: ImageConfig, wanted: ImageConfig, image_format: str, anno
     return tuple(flags)
 
 
-def lost_settings(base: ImageConfig, wanted: ImageConfig, image_format: str) -> tuple[str, ...]:
+def lost_settings(wanted: ImageConfig, image_format: str) -> tuple[str, ...]:
     """Return the names of wanted settings that the image cannot hold."""
     if image_format == "docker":
-        kept = (
-            base.onbuild[: len(wanted.onbuild)] != base.onbuild or wanted.onbuild[: len(base.onbuild)] != base.onbuild
-        )
-        interval = bool(wanted.health and wanted.health.start_interval)
-        lost = {"removal of the base's ONBUILD": kept, "HEALTHCHECK --start-interval": interval}
+        lost = {"HEALTHCHECK --start-interval": bool(wanted.health and wanted.health.start_interval)}
     else:
         lost = {"HEALTHCHECK": bool(wanted.health), "SHELL": bool(wanted.shell), "ONBUILD": bool(wanted.onbuild)}
     return tuple(name for name, is_lost in lost.items() if is_lost)
@@ -96,7 +92,7 @@ def _docker_only(base: ImageConfig, wanted: ImageConfig) -> list[str]:
         flags += ["--shell", shlex.join(wanted.shell)]
     if base.health != wanted.health:
         flags += _health(wanted.health)
-    return flags + _each("--onbuild", [_csv(word) for word in wanted.onbuild[len(base.onbuild) :]])
+    return flags + _each("--onbuild", [_csv(word) for word in wanted.onbuild])
 
 
 def _health(check: HealthConfig | None) -> list[str]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
+from zbuild.backend.local_names import full_name, image_id_of, local_names
 from zbuild.backend.protocol import BaseImage
-from zbuild.base import reference as references
 from zbuild.base.errors import RegistryError
 from zbuild.base.platform import host_platform
-from zbuild.base.reference import normalise
+from zbuild.base.reference import parse_reference
 
 if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
@@ -28,9 +28,10 @@ def resolve(engine: Engine, reference: str, platform: Platform, pull: PullPolicy
     `newer` keeps what is here when the registry cannot be asked. Raises RegistryError.
     """
     local = _find_local(engine, reference, platform)
-    if local and pull in ("missing", "never"):
+    is_id = bool(image_id_of(reference))
+    if local and (is_id or pull in ("missing", "never")):
         return local
-    if pull == "never":
+    if is_id or pull == "never":
         raise RegistryError("image-missing", f"the image {reference} is not in the store, and must not be pulled")
     try:
         return _pull(engine, reference, platform)
@@ -50,21 +51,12 @@ def base_image(engine: Engine, image_id: str) -> BaseImage:
 def _find_local(engine: Engine, reference: str, platform: Platform) -> BaseImage | None:
     images = engine.store.images()
     by_name = {name: image_id for image_id, image in images.items() for name in image.names}
-    names = (reference.removeprefix("sha256:"), *_full_names(reference))
-    found = next((by_name.get(name, name) for name in names if name in by_name or name in images), None)
+    image_id = image_id_of(reference)
+    candidates = (image_id,) if image_id else map(by_name.get, local_names(reference))
+    found = next((candidate for candidate in candidates if candidate in images), None)
     if found is None or not _fits(parse_platform_of(engine.store.config(found)), platform):
         return None
     return base_image(engine, found)
-
-
-def _full_names(reference: str) -> tuple[str, ...]:
-    """Return what a reference may be called in the store: buildah puts short names of local images under localhost."""
-    try:
-        full = normalise(reference)
-    except references.ReferenceError as error:
-        raise RegistryError("bad-reference", str(error)) from None
-    short = "" if "." in reference.partition("/")[0] or reference.startswith("localhost/") else reference
-    return (str(full), str(normalise(f"localhost/{short}")) if short else "")
 
 
 def _fits(found: Platform, wanted: Platform) -> bool:
@@ -73,9 +65,9 @@ def _fits(found: Platform, wanted: Platform) -> bool:
 
 
 def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
-    full = normalise(reference)
+    full = full_name(reference)
     foreign = None if platform == host_platform() else platform
-    command = commands.pull(str(full), foreign, insecure=_is_loopback(full.domain), timeout=PULL_TIMEOUT)
+    command = commands.pull(full, foreign, insecure=_is_loopback(parse_reference(full).domain), timeout=PULL_TIMEOUT)
     done = engine.runner.run(command)
     if done.returncode:
         said = " ".join(done.stderr).strip() or f"exit code {done.returncode}"

@@ -14,15 +14,15 @@ from zbuild.backend.buildah.mounts import MountSources, mounted
 from zbuild.backend.buildah.run_step import run_step
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
+from zbuild.backend.digests import digest_exports
 from zbuild.backend.protocol import StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import BackendError, ImageGoneError
+from zbuild.base.errors import BackendError, ImageGoneError, StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, StageOrigin
-from zbuild.plan.fingerprint import digest_tree
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.image_roots import ImageRoots
     from zbuild.backend.protocol import StageBuild
     from zbuild.events.bus import Emit
-    from zbuild.model.steps import Origin, Step
+    from zbuild.model.steps import Origin, Selection, Step
 
 
 class StageRun:
@@ -51,10 +51,10 @@ class StageRun:
             seconds = tuple(
                 self._timed(container, index, step, transcript) for index, step in enumerate(self._order.steps, 1)
             )
-            digests = self._exports(container)
+            exports = self._digests(container)
             self._configure(container, base)
             image_id = self._commit(container)
-        return self._result(image_id, seconds, digests)
+        return self._result(image_id, seconds, exports)
 
     def _base_config(self) -> ImageConfig:
         """Return the configuration that the base really has: a stage's image may lack what its format cannot hold."""
@@ -62,7 +62,12 @@ class StageRun:
         if base is None:
             return ImageConfig()
         self._engine.store.image(base.image_id)
-        return parse_config(self._engine.store.config(base.image_id))
+        config = parse_config(self._engine.store.config(base.image_id))
+        if config.onbuild:
+            # `buildah from` would run them by itself, and not in the stage's shell.
+            triggers = "; ".join(config.onbuild)
+            raise StageError("not-yet", f"the base image has ONBUILD instructions, which do not work yet: {triggers}")
+        return config
 
     def _container(self) -> Container:
         order = self._order
@@ -105,12 +110,12 @@ class StageRun:
             case _:
                 assert_never(origin)
 
-    def _exports(self, container: Container) -> tuple[str, ...]:
-        return tuple(digest_tree(container.root, self._order.exports)) if self._order.exports else ()
+    def _digests(self, container: Container) -> tuple[tuple[Selection, str], ...]:
+        return digest_exports(container.root, self._order.exports) if self._order.exports else ()
 
     def _configure(self, container: Container, base: ImageConfig) -> None:
         order = self._order
-        for setting in lost_settings(base, order.config, order.format):
+        for setting in lost_settings(order.config, order.format):
             self._emit(Notice(f"{order.stage}: an image of format {order.format} cannot hold {setting}", "warning"))
         flags = config_flags(base, order.config, order.format, order.annotations)
         if flags:
@@ -142,9 +147,10 @@ class StageRun:
             except ImageGoneError:
                 self._engine.runner.run(commands.remove_images([image_id]), cleanup=True)
 
-    def _result(self, image_id: str, seconds: tuple[float, ...], digests: tuple[str, ...]) -> StageResult:
+    def _result(
+        self, image_id: str, seconds: tuple[float, ...], exports: tuple[tuple[Selection, str], ...]
+    ) -> StageResult:
         store = self._engine.store
         image = store.image(image_id)
         layers = diff_ids(store.config(image_id))
-        exports = tuple(zip(self._order.exports, digests, strict=True))
         return StageResult(image_id, image.digest, layers, store.size(image), len(layers), seconds, exports)

@@ -1,0 +1,34 @@
+"""Digests of what COPY --from takes from a result, for early cutoff."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zbuild.base.errors import StageError
+from zbuild.plan.fingerprint import digest_tree
+from zbuild.plan.sources import SelectionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.model.steps import Selection
+
+
+def digest_selections(root: bytes, selections: Sequence[Selection]) -> tuple[str, ...]:
+    """Digest each selection of a tree. Raises StageError for one that takes nothing."""
+    try:
+        return tuple(tree.digest for tree in digest_tree(root, selections))
+    except SelectionError as error:
+        raise StageError("copy-source", error.message, hint=error.hint) from None
+
+
+def digest_exports(root: bytes, selections: Sequence[Selection]) -> tuple[tuple[Selection, str], ...]:
+    """Digest each selection that there is: one that takes nothing is the fault of the stage that copies it."""
+    found = []
+    for selection in selections:
+        try:
+            (tree,) = digest_tree(root, [selection])
+        except SelectionError:
+            continue
+        found.append((selection, tree.digest))
+    return tuple(found)

@@ -1,0 +1,197 @@
+"""A backend without containers, for tests: images are folders, COPY is real, RUN knows a few commands.
+
+It keeps the protocol as strictly as the others (the contract suite holds it to that) and starts no process.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import signal
+import threading
+import time
+from typing import TYPE_CHECKING, assert_never
+
+from zbuild.backend.copying import copy_step, folder_step
+from zbuild.backend.digests import digest_exports, digest_selections
+from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
+from zbuild.backend.fake.images import ImageFolder
+from zbuild.backend.local_names import image_id_of, local_names
+from zbuild.backend.protocol import BaseImage, Capabilities, StageResult
+from zbuild.backend.rootfs import Rootfs
+from zbuild.backend.transcript import Transcript
+from zbuild.base.errors import InterruptedBuildError, RegistryError, StageError
+from zbuild.model.steps import (
+    ContextOrigin,
+    CopyStep,
+    FolderStep,
+    ImageOrigin,
+    RunStep,
+    Selection,
+    StageOrigin,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from zbuild.backend.fake.images import FakeImage
+    from zbuild.backend.protocol import PullPolicy, StageBuild, Unfinished
+    from zbuild.base.platform import Platform
+    from zbuild.events.bus import Emit
+    from zbuild.model.steps import Origin, Step
+
+_OWN = "localhost/zbuild-fake:"
+
+
+class FakeBackend:
+    """Keeps images in a folder of its own. There is no registry: what is not there cannot be pulled."""
+
+    name = "fake"
+
+    def __init__(self, folder: Path) -> None:
+        self._images = ImageFolder(folder / "images")
+        self._work = folder / "work"
+        self._stop = threading.Event()
+        self._counter = itertools.count(1)
+
+    def capabilities(self) -> Capabilities:
+        """Say what this backend can do."""
+        return Capabilities(("linux",), run=True, detail=f"fake, images in {self._images.folder}")
+
+    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:  # noqa: ARG002 - no registry
+        """Find an image by name or id. Raises RegistryError."""
+        image_id = image_id_of(reference)
+        names = {image_id} if image_id else set(local_names(reference))
+        for image in self._images.all().values():
+            if image.platform == str(platform) and names & {image.id, *image.names}:
+                return BaseImage(image.id, image.digest, image.config, image.layers)
+        raise RegistryError("image-missing", f"the image {reference} is not in the store, and there is no registry")
+
+    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+        """Carry out a stage's steps in a folder and keep it as an image. Raises StageError, ImageGoneError."""
+        self._check()
+        base = self._images.get(order.base.image_id) if order.base else None
+        work = self._work / f"{os.getpid()}-{next(self._counter)}"
+        work.mkdir(parents=True)
+        try:
+            if base:
+                self._unpack_base(base, work)
+            with Transcript(order, emit) as transcript:
+                steps = enumerate(order.steps, 1)
+                seconds = tuple(self._timed(order, work, index, step, transcript) for index, step in steps)
+            exports = digest_exports(os.fsencode(work), order.exports)
+            image = self._images.add(work, base.layers if base else (), order.config, str(order.platform))
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+        self._images.tag(image.id, order.names or (_OWN + order.key,))
+        return StageResult(image.id, image.digest, image.layers, image.size, len(image.layers), seconds, exports)
+
+    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
+        """Digest selections of an image's files. Raises ImageGoneError."""
+        return digest_selections(os.fsencode(self._images.root(image_id)), selections)
+
+    def images(self) -> Mapping[str, tuple[str, ...]]:
+        """List every image, id → names."""
+        return {image.id: image.names for image in self._images.all().values()}
+
+    def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
+        """Return the stat data of the index."""
+        index = self._images.index
+        if not index.exists():
+            return ((str(index), 0, 0, 0),)
+        stat = index.stat()
+        return ((str(index), stat.st_size, stat.st_mtime_ns, stat.st_ino),)
+
+    def tag(self, image_id: str, names: Sequence[str]) -> None:
+        """Give an image more names. Raises ImageGoneError."""
+        self._images.tag(image_id, names)
+
+    def remove(self, image_ids: Sequence[str]) -> None:
+        """Remove images with all their names."""
+        self._images.remove(frozenset(image_ids))
+
+    def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
+        """Remove working folders, own-named images that are not kept, and those of unfinished orders."""
+        folders = sorted(self._work.iterdir()) if self._work.is_dir() else []
+        for folder in folders:
+            shutil.rmtree(folder)
+        images = [image for image in self._images.all().values() if image.id not in keep]
+        left = [image for image in images if _is_own(image) or any(_is_of(image, order) for order in unfinished)]
+        self.remove([image.id for image in left])
+        return (*(f"folder {folder.name}" for folder in folders), *(f"image {image.id[:12]}" for image in left))
+
+    def cancel(self) -> None:
+        """Let `build` calls end with InterruptedBuildError."""
+        self._stop.set()
+
+    def close(self) -> None:
+        """Release nothing: there is nothing to release."""
+
+    def _check(self) -> None:
+        if self._stop.is_set():
+            raise InterruptedBuildError(signal.SIGINT)
+
+    def _unpack_base(self, base: FakeImage, work: Path) -> None:
+        everything = CopyStep(StageOrigin(base.id), Selection((".",)), "/")
+        with Rootfs(os.fsencode(work)) as root:
+            copy_step(root, everything, os.fsencode(self._images.root(base.id)), self._check)
+
+    def _timed(self, order: StageBuild, work: Path, index: int, step: Step, transcript: Transcript) -> float:
+        self._check()
+        started = time.monotonic()
+        transcript.started(index, step.text)
+        self._do(order, work, index, step, transcript)
+        seconds = time.monotonic() - started
+        transcript.finished(index, seconds)
+        return seconds
+
+    def _do(self, order: StageBuild, work: Path, index: int, step: Step, transcript: Transcript) -> None:
+        with Rootfs(os.fsencode(work)) as root:
+            match step:
+                case CopyStep():
+                    copy_step(root, step, self._tree(order, step.origin), self._check)
+                case FolderStep():
+                    folder_step(root, step)
+                case RunStep():
+                    self._run(root.path, index, step, transcript)
+                case _:
+                    assert_never(step)
+
+    def _tree(self, order: StageBuild, origin: Origin) -> bytes:
+        match origin:
+            case ContextOrigin(path):
+                return os.fsencode(path)
+            case StageOrigin(name) | ImageOrigin(name):
+                return os.fsencode(self._images.root(order.images[name]))
+            case _:
+                assert_never(origin)
+
+    def _run(self, root: bytes, index: int, step: RunStep, transcript: Transcript) -> None:
+        run = FakeRun(root, step, lambda line: transcript.line("stdout", line), self._stop)
+        code = run_command(run)
+        for attempt in range(1, step.retries + 1):
+            if code in (0, CANCELLED):
+                break
+            transcript.retried(index, attempt, f"exit code {code}")
+            code = run_command(run)
+        self._check()
+        if code == TIMED_OUT:
+            raise self._failed("run-timeout", f"'{step.text}' took too long", step, transcript)
+        if code:
+            raise self._failed("run-failed", f"'{step.text}' ended with exit code {code}", step, transcript, code)
+
+    def _failed(
+        self, code: str, message: str, step: RunStep, transcript: Transcript, returncode: int | None = None
+    ) -> StageError:
+        tail = tuple(transcript.tail)
+        return StageError(code, message, span=step.span, returncode=returncode, tail=tail, log=transcript.log)
+
+
+def _is_own(image: FakeImage) -> bool:
+    return bool(image.names) and all(name.startswith(_OWN) for name in image.names)
+
+
+def _is_of(image: FakeImage, order: Unfinished) -> bool:
+    return bool(set(order.names) & set(image.names)) and image.created >= order.started
