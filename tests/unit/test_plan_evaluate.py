@@ -148,3 +148,8 @@ def test_what_is_no_port_is_refused(text: str) -> None:
         return
     with pytest.raises(ValueError, match="is not a port"):
         expand_ports(text)
+
+
+def test_a_remote_source_that_only_shows_after_expansion_is_refused() -> None:
+    with pytest.raises(BuildFileError, match="not supported yet"):
+        config("ARG URL=https://example.com/x.tar\nADD $URL /")

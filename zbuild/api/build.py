@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zbuild.api.session import Session
     from zbuild.base.errors import ZbuildError
     from zbuild.events.bus import Emit
-    from zbuild.graph.types import Graph, Vertex
+    from zbuild.graph.types import Graph, ImageNode, Vertex
     from zbuild.plan.planner import Decision
     from zbuild.state.record import Record
 
@@ -48,6 +48,10 @@ class Build:
         self.names = _names(graph, options)
         self.finished: dict[str, Finished] = {}
         self.decisions: dict[str, Decision] = {}
+
+    def tags_of(self, node: ImageNode) -> tuple[str, ...]:
+        """Return an image's tags as they were asked for; those of the command line go to the targets."""
+        return tuple(dict.fromkeys((*node.tags, *_extra_tags(self._graph, node, self._options))))
 
     @property
     def repeatable(self) -> bool:
@@ -156,7 +160,8 @@ class Build:
         if isinstance(error, ImageGoneError):
             return
         tail, log = (error.tail, error.log) if isinstance(error, StageError) else ((), "")
-        self._emit(StageFailed(name, error.code, error.message, tail, log))
+        place = str(error.span) if error.span else ""
+        self._emit(StageFailed(name, error.code, error.message, tail, log, place, error.hint))
 
     def _on_skipped(self, name: str, because: str) -> None:
         self._skipped.append(name)
@@ -190,10 +195,13 @@ def _names(graph: Graph, options: BuildOptions) -> dict[str, tuple[str, ...]]:
     """Return the names each output gets, in full: its images' tags, and for targets those of the command line."""
     names: dict[str, tuple[str, ...]] = {}
     for node in graph.images:
-        extra = options.tags if node.name in graph.targets else ()
-        full = (local_name(tag) for tag in (*node.tags, *extra))
+        full = (local_name(tag) for tag in (*node.tags, *_extra_tags(graph, node, options)))
         names[node.vertex] = tuple(dict.fromkeys((*names.get(node.vertex, ()), *full)))
     return names
+
+
+def _extra_tags(graph: Graph, node: ImageNode, options: BuildOptions) -> tuple[str, ...]:
+    return options.tags if node.name in graph.targets else ()
 
 
 def needed_stages(graph: Graph, vertex: str) -> tuple[str, ...]:

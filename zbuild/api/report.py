@@ -27,7 +27,7 @@ def _image(graph: Graph, build: Build, node: ImageNode) -> ImageReport:
         name=node.name,
         image_id=record.image_id,
         digest=record.digest,
-        tags=build.names.get(node.vertex, ()),
+        tags=build.tags_of(node),
         layer_count=record.layer_count,
         size=record.size,
         build_time_ms=round(spent * 1000),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,7 @@ class WorkspaceSources:
         self._bases: dict[tuple[str, Platform], BaseImage] = {}
         self._ignores: dict[tuple[str, str], tuple[str, ...]] = {}
         self._indexes: dict[str, StatIndex] = {}
+        self._lock = threading.Lock()
         self.ignore_files: set[str] = set()
         self.listings: dict[str, bytes] = {}
 
@@ -69,8 +71,9 @@ class WorkspaceSources:
         return tree.digest
 
     def tree(self, origin: ContextOrigin, selection: Selection) -> TreeDigest:
-        """Digest a selection and list what it takes."""
-        return self._index(origin.path).digest(selection, origin.ignore)
+        """Digest a selection and list what it takes. Workers ask too, and an index takes one call at a time."""
+        with self._lock:
+            return self._index(origin.path).digest(selection, origin.ignore)
 
     def _index(self, path: str) -> StatIndex:
         if path not in self._indexes:
@@ -78,7 +81,5 @@ class WorkspaceSources:
         return self._indexes[path]
 
     def save(self) -> tuple[str, ...]:
-        """Keep what was learned of the contexts' files; return the index files."""
-        for index in self._indexes.values():
-            index.save()
-        return tuple(str(self._stat_folder / f"{xxh(path)}.stat") for path in self._indexes)
+        """Keep what was learned of the contexts' files; return the watch files that cover all that was digested."""
+        return tuple(str(index.save()) for index in self._indexes.values())

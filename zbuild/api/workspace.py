@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.api.explain import explain_stages
-from zbuild.api.graphs import Reading, load_graph
+from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.proof import make_proof
 from zbuild.api.report import make_report
@@ -73,12 +73,13 @@ class Workspace:
     def images(self) -> tuple[ImageListing, ...]:
         """Return the images of the workspace, in the order of the build files."""
         project = self._reading.project()
+        files = BuildFiles(self.root)
         groups = {group.name: group.members for group in project.groups}
         return tuple(
             ImageListing(
                 name=spec.name,
                 context=spec.context,
-                file=spec.file,
+                file="" if spec.definition else files.find(spec.context, spec.file, spec.span),
                 tags=spec.tags,
                 groups=tuple(name for name, members in groups.items() if spec.name in members),
             )

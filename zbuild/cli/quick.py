@@ -31,15 +31,12 @@ def try_quick(argv: list[str]) -> int | None:
     started = time.perf_counter()
     root = _workspace(argv) if argv[:1] == ["build"] else ""
     stamp: Any = read_stamp(stamp_path(root, argv)) if root else None  # what `stamp.leave_stamp` wrote
-    if stamp is None:
+    if stamp is None or not unchanged(stamp["rows"]) or not all(map(check, stamp["indexes"])):
         return None
-    rows, indexes, images, told, metadata = stamp["contents"]
-    if not unchanged(rows) or not all(map(check, indexes)):
-        return None
-    if metadata:
-        _replace(*metadata)
-    if told:
-        sys.stderr.write(up_to_date_text(images, time.perf_counter() - started) + "\n")
+    for path, data in stamp["files"]:
+        _replace(path, data)
+    if stamp["told"] and sys.stderr:
+        sys.stderr.write(up_to_date_text(stamp["images"], time.perf_counter() - started) + "\n")
     return 0
 
 

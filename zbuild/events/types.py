@@ -11,7 +11,7 @@ Stream: TypeAlias = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """The plan stands. `run` + `cached` + `maybe` = the stages the targets need; `names` are their ids in order."""
+    """The plan stands. `run` + `cached` + `maybe` = the stages the targets need."""
 
     targets: tuple[str, ...]
     run: int

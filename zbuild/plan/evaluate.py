@@ -156,6 +156,8 @@ class _Scope:
 
     def _copy(self, op: ops.Copy) -> None:
         sources = tuple(self._word(source) for source in op.sources)
+        if op.extract and any(map(_is_remote, sources)):
+            raise ValueError("ADD of URLs and git repositories is not supported yet")
         dest = self._word(op.dest)
         instruction = "ADD" if op.extract else "COPY"
         origin = f" --from={op.source}" if op.source else ""
@@ -199,6 +201,11 @@ class _Scope:
 
     def _split(self, word: str) -> Sequence[str]:
         return expand_words(word, self._words(), escape=self._vertex.escape)
+
+
+def _is_remote(source: str) -> bool:
+    """Say whether an ADD's source, its variables expanded, lies on another machine."""
+    return source.startswith(("http://", "https://", "git://", "git@", "ssh://"))
 
 
 def _with_labels(config: ImageConfig, pairs: ops.Pairs) -> ImageConfig:

@@ -1,0 +1,7 @@
+"""`python -m zbuild`."""
+
+import sys
+
+from zbuild.cli.entry import main
+
+sys.exit(main())
