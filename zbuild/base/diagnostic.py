@@ -43,7 +43,16 @@ class Diagnostics:
         """The errors alone, in the order found, without repeats."""
         return tuple(dict.fromkeys(item for item in self.items if item.severity == "error"))
 
+    def check_in_order(self) -> None:
+        """Raise BuildFileError with all errors, in the order of their places, if there are any."""
+        if self.errors:
+            raise BuildFileError(sorted(self.errors, key=_place))
+
     def check(self) -> None:
         """Raise BuildFileError with all errors gathered so far, if there are any."""
         if self.errors:
             raise BuildFileError(self.errors)
+
+
+def _place(item: Diagnostic) -> tuple[str, int, int]:
+    return ("", 0, 0) if item.span is None else (item.span.file, item.span.line, item.span.column)

@@ -1,0 +1,52 @@
+"""What the formats have and zbuild does not do yet: refused by name, or told to be ignored, never passed over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from zbuild.syntax.nodes import Scalar
+
+if TYPE_CHECKING:
+    from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.span import Span
+    from zbuild.syntax.nodes import Mapping, Node
+
+Place: TypeAlias = Literal["zimagefile", "step", "mount-type", "image", "defaults"]
+
+_REFUSED: dict[Place, frozenset[str]] = {
+    "zimagefile": frozenset({"runtime", "wasm"}),
+    "step": frozenset({"checksum"}),
+    "mount-type": frozenset({"secret", "ssh"}),
+    "image": frozenset({"runtime", "wasm", "matrix", "extends", "secrets", "ssh", "squash"}),
+    "defaults": frozenset({"registry", "reproducible"}),
+}
+
+
+def refuse_keys(node: Mapping, place: Place, diagnostics: Diagnostics) -> None:
+    """Note an error for every key of a mapping that zbuild cannot honour yet."""
+    for key, value in node.items:
+        if key.text in _REFUSED[place] and not _is_off(value):
+            refuse(key.text, key.span, diagnostics)
+
+
+def is_refused(word: str, place: Place) -> bool:
+    """Say whether zbuild cannot honour a word there yet."""
+    return word in _REFUSED[place]
+
+
+def refuse(what: str, span: Span, diagnostics: Diagnostics) -> None:
+    """Note an error for one thing that zbuild cannot honour yet."""
+    diagnostics.error("not-yet", f"'{what}' is not supported yet", span)
+
+
+def ignore_sections(root: Mapping, diagnostics: Diagnostics) -> None:
+    """Note a warning for the sections of a workspace that do not change what is built, and are not done yet."""
+    for name in ("cache", "push"):
+        key = root.key(name)
+        if key is not None and any(not _is_off(value) for _, value in root.mapping(name).items):
+            diagnostics.warning("not-yet", f"'{name}' is not done yet; it is ignored", key.span)
+
+
+def _is_off(value: Node) -> bool:
+    """Say whether a value only says what zbuild does anyway (`squash: false`)."""
+    return isinstance(value, Scalar) and value.boolean is False
