@@ -113,8 +113,7 @@ def test_fifos_are_listed_and_sockets_dropped(tree):
 def test_names_are_bytes(tree):
     name = b"\xff odd\nname"
     (tree / "odd").mkdir()
-    with open(os.fsencode(tree) + b"/odd/" + name, "wb"):
-        pass
+    (tree / "odd" / os.fsdecode(name)).touch()
     (entry,) = select(os.fsencode(tree), Selection(("odd",)))
     assert entry.path == name
     (entry,) = select(os.fsencode(tree), Selection((f"odd/{os.fsdecode(name)}",)))
@@ -194,14 +193,13 @@ def test_parents_land_each_folder_once(tree):
 
 
 def test_deep_trees_need_no_recursion(tmp_path):
-    folder = os.fsencode(tmp_path)
-    made = []
+    folder = tmp_path
     for _ in range(1200):
-        folder += b"/d"
-        os.mkdir(folder)
-        made.append(folder)
+        folder /= "d"
+        folder.mkdir()
     try:
         assert len(select(os.fsencode(tmp_path), Selection((".",)))) == 1200
     finally:  # pytest's own cleaning is recursive
-        for path in reversed(made):
-            os.rmdir(path)
+        while folder != tmp_path:
+            folder.rmdir()
+            folder = folder.parent

@@ -52,7 +52,7 @@ class Contents:
     def __init__(self, root: bytes, file: Path) -> None:
         self._prefix = root.rstrip(b"/") + b"/"
         self._file = file
-        self._rows = _rows(unseal(file))
+        self._rows = _rows(unseal(b"contents", file))
         self._used: set[bytes] = set()
         self._changed = False
 
@@ -76,7 +76,7 @@ class Contents:
         if self._changed:
             if len(self._rows) > 4 * len(self._used) + _SPARE:  # mostly of files that no one asks for any more
                 self._rows = {path: row for path, row in self._rows.items() if path in self._used}
-            replace(self._file, seal(_columns(self._rows)))
+            replace(self._file, seal(b"contents", _columns(self._rows)))
             self._changed = False
 
 

@@ -18,25 +18,27 @@ if TYPE_CHECKING:
     # root; (folder, whether its own stat data counts, names in it); 4 numbers for each of these; what is not there
     Watch: TypeAlias = tuple[bytes, list[tuple[bytes, bool, list[bytes]]], list[int], list[bytes]]
 
-_MAGIC = b"zbuild stat 1\n"
-_START = len(_MAGIC) + 16
+_FORMAT = b"zbuild %s 1\n"
+_DIGEST_SIZE = 16
 
 
-def seal(value: object) -> bytes:
-    """Return plain builtin values as bytes that `unseal` takes back, and nothing else does."""
+def seal(kind: bytes, value: object) -> bytes:
+    """Return plain builtin values as bytes, which `unseal` with the same kind takes back."""
     payload = marshal.dumps(value, 2)  # type: ignore[arg-type] # lists, tuples, bytes and numbers
-    return _MAGIC + xxhash.xxh3_128_digest(payload) + payload
+    return _FORMAT % kind + xxhash.xxh3_128_digest(payload) + payload
 
 
-def unseal(file: str | os.PathLike[str]) -> object:
-    """Return the value a file holds, None when there is none, or it is damaged or foreign. Never raises."""
+def unseal(kind: bytes, file: str | os.PathLike[str]) -> object:
+    """Return the value a file holds, None when there is none, or it is damaged or of another kind. Never raises."""
     try:
         with open(file, "rb", buffering=0) as stream:
             data = stream.readall()
     except OSError:
         return None
-    payload = memoryview(data)[_START:]
-    if not data.startswith(_MAGIC) or data[len(_MAGIC) : _START] != xxhash.xxh3_128_digest(payload):
+    header = _FORMAT % kind
+    start = len(header) + _DIGEST_SIZE
+    payload = memoryview(data)[start:]
+    if not data.startswith(header) or data[len(header) : start] != xxhash.xxh3_128_digest(payload):
         return None
     try:
         return marshal.loads(payload)  # noqa: S302 - plain values behind our own checksum, in our own folder
@@ -49,7 +51,7 @@ def check(file: str | os.PathLike[str]) -> bool:
 
     Changes the working folder while it looks (that halves the cost of a stat), so no other thread may run.
     """
-    watch = unseal(file)
+    watch = unseal(b"watch", file)
     if not isinstance(watch, tuple):
         return False
     try:

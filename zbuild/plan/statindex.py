@@ -123,7 +123,7 @@ class StatIndex:
         merged = _merged(self._scans.values())
         if merged is None:
             return
-        data = seal(_watch_value(self._root.rstrip(b"/") + b"/", *merged))
+        data = seal(b"watch", _watch_value(self._root.rstrip(b"/") + b"/", *merged))
         if not watch.exists() or watch.read_bytes() != data:
             replace(watch, data)
         others = sorted(watch.parent.glob(f"{self._file.stem}.*.watch"), key=_mtime, reverse=True)
