@@ -81,17 +81,9 @@ class Database:
 
     def change(self, *statements: tuple[str, Row]) -> None:
         """Execute statements in one transaction; on return it is durable, on an error nothing of it is kept."""
-        with self._lock, _faults(self._path):
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                for sql, values in statements:
-                    self._connection.execute(sql, values)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # A full disk can have rolled it back already.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
+        with self._lock, _faults(self._path), _transaction(self._connection, "BEGIN IMMEDIATE"):
+            for sql, values in statements:
+                self._connection.execute(sql, values)
 
     def close(self) -> None:
         """Close the file; what was committed is durable already."""
@@ -116,7 +108,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) > SCHEMA:
+    with _transaction(connection, "BEGIN"):
+        version = _version(connection)
+    if version > SCHEMA:
         raise StateError(
             "state-newer",
             f"{path} was written by a newer zbuild",
@@ -128,12 +122,12 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     found = _value(connection, "PRAGMA quick_check(1)")
     if found != "ok":
         raise _DamagedError(found)
-    if _version(connection) == 0:
+    if version == 0:
         _create(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:
-    """Return the schema's version, 0 for an empty file."""
+    """Return the schema's version, 0 for an empty file. The caller has a transaction open: another may be writing."""
     version = int(_value(connection, "PRAGMA user_version"))
     ours = _value(connection, "PRAGMA application_id") == _APPLICATION
     if not ours and (version or _value(connection, "SELECT count(*) FROM sqlite_master")):
@@ -142,11 +136,24 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    connection.execute("BEGIN IMMEDIATE")
-    if _version(connection) == 0:  # else another process has made the tables while this one waited
-        for statement in _CREATE:
-            connection.execute(statement)
-    connection.execute("COMMIT")
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        if _version(connection) == 0:  # else another process has made the tables while this one waited
+            for statement in _CREATE:
+                connection.execute(statement)
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
+    """Commit what is done inside; on an error nothing of it is kept."""
+    connection.execute(begin)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        # A full disk can have rolled it back already.
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
 
 
 def _value(connection: sqlite3.Connection, sql: str) -> Any:  # noqa: ANN401 - what sqlite gives depends on the query
@@ -180,9 +187,11 @@ def _faults(path: Path) -> Iterator[None]:
 
 def _fault(error: sqlite3.Error, path: Path) -> StateError:
     code = _code(error)
-    if code == sqlite3.SQLITE_FULL or (code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN) and _is_full(path)):
+    # What the file system refused can come out as a plain input/output error: look what the matter is.
+    unclear = code in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN)
+    if code == sqlite3.SQLITE_FULL or (unclear and _is_full(path)):
         return disk_full(path)
-    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
+    if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM) or (unclear and not os.access(path.parent, os.W_OK)):
         return read_only(path)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StateError("state-busy", f"{path} is in use by another process", hint="try again when it has ended")
@@ -192,7 +201,7 @@ def _fault(error: sqlite3.Error, path: Path) -> StateError:
 
 
 def _is_full(path: Path) -> bool:
-    """Tell whether no room is left: sqlite reports some full disks as plain input/output errors."""
+    """Tell whether the file system has no room left, or no file to give."""
     try:
         room = os.statvfs(path.parent)
     except OSError:
