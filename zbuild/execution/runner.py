@@ -35,7 +35,8 @@ def run_jobs(
 
     When a callback raises, no further job is begun and no callback called, `cancel` is, and the error is raised once
     the running jobs have ended. After a signal likewise, but jobs that are done are still told: InterruptedBuildError.
-    `cancel` must make running jobs end soon; it is called from any thread, perhaps several times.
+    `cancel` must make running jobs end soon, one that is just about to start a process included; it is called from any
+    thread, perhaps several times.
 
     Raises ValueError when two jobs have one name, or jobs wait for each other.
     """
