@@ -190,6 +190,17 @@ def test_errors_of_the_selection_come_through(root):
         digested(root, Selection(("none",)))
 
 
+def test_what_cannot_be_read_is_told(root, monkeypatch):
+    """Paths beyond the system's limit are such; here one file, then a whole folder."""
+    monkeypatch.chdir(root)
+    while len(os.fsencode(Path.cwd())) + 251 < os.pathconf("/", "PC_PATH_MAX"):
+        os.mkdir("n" * 250)  # noqa: PTH102 - a Path would be too long to be made absolute
+        os.chdir("n" * 250)
+    Path("f" * 250).touch()
+    with pytest.raises(SelectionError, match=r"cannot read .*: File name too long"):
+        digested(root)
+
+
 def test_a_folder_that_cannot_be_written_is_told(root):
     (root.parent / "stat").write_text("in the way")
     with pytest.raises(StateError, match="cannot write") as caught:

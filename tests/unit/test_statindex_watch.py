@@ -139,6 +139,15 @@ def test_results_of_different_times_do_not_vouch_for_each_other(root):
     assert not check(index.save())
 
 
+def test_a_selection_that_changed_during_the_run_is_not_vouched_for(root):
+    index = StatIndex(os.fsencode(root), root.parent / "stat" / "context.stat")
+    index.digest(ALL)
+    (root / "src/a").write_text("changed while something was built from it")
+    settle()
+    index.digest(ALL)
+    assert not check(index.save())
+
+
 def test_another_command_does_not_refresh_a_watch(root):
     first = watched(root, ALL)
     (root / "src/a").write_text("changed")

@@ -108,7 +108,7 @@ class Finder:
     def list_folder(self, folder: bytes) -> list[os.DirEntry[bytes]]:
         """Return a folder's entries sorted by name, taking note of the folder; one that has gone is empty.
 
-        Raises SelectionError when it may not be read.
+        Raises SelectionError when it cannot be read.
         """
         where = self._prefix + folder
         try:
@@ -121,8 +121,9 @@ class Finder:
                 return sorted(entries, key=_entry_name)
         except (FileNotFoundError, NotADirectoryError):
             return []
-        except PermissionError as error:
-            raise SelectionError(os.fsdecode(folder), f"cannot read folder '{os.fsdecode(where)}'") from error
+        except OSError as error:
+            message = f"cannot read folder '{os.fsdecode(where)}': {error.strerror}"
+            raise SelectionError(os.fsdecode(folder), message) from error
 
     def _child(self, source: Source, name: bytes) -> Source | None:
         resolved = self._resolve(source.path, name) if stat.S_ISDIR(source.info.st_mode) else None

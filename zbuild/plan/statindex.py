@@ -55,39 +55,46 @@ class StatIndex:
         self._file = file
         self._contents = Contents(root, file)
         self._scans: dict[str, _Scan] = {}
+        self._differed = False
 
     def digest(self, selection: Selection, ignore_patterns: tuple[str, ...] = ()) -> TreeDigest:
         """Digest what a selection takes, as the files are now.
 
-        Raises SelectionError for a source that cannot be taken, gomatch.PatternError, OSError, and StateError when
-        the index's folder cannot be written.
+        Raises SelectionError for a source that cannot be taken or read, gomatch.PatternError, and StateError when the
+        index's folder cannot be written.
         """
         ignore = Ignore(ignore_patterns) if ignore_patterns else None
         name = xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns))
-        self._scans.pop(name, None)
+        before = self._scans.pop(name, None)
         for _ in range(_TRIES):
             try:
                 scan = self._scan(selection, ignore)
             except FileNotFoundError:  # taken away between its listing and its reading
                 continue
+            except OSError as error:
+                what = os.fsdecode(error.filename or self._root)
+                raise SelectionError(" ".join(selection.sources), f"cannot read '{what}': {error.strerror}") from error
             self._scans[name] = scan
             if scan.steady:
                 break
         if name not in self._scans:
             raise SelectionError(" ".join(selection.sources), f"files come and go in '{os.fsdecode(self._root)}'")
-        return self._scans[name].tree
+        tree = self._scans[name].tree
+        self._differed = self._differed or (before is not None and before.tree.digest != tree.digest)
+        return tree
 
     def save(self) -> Path:
         """Keep what was learned, and return the watch file of all results so far, for `quickcheck.check`.
 
-        It is not written while something in it is racy: the check then fails, and the next run looks again.
+        It is not written while something in it is racy, or when one selection had two results: the check then fails,
+        and the next run looks again.
         Raises StateError.
         """
         results = sorted((name, scan.tree.digest) for name, scan in self._scans.items())
         watch = self._file.with_name(f"{self._file.stem}.{xxh(tuple(results))}.watch")
         try:
             self._contents.save()
-            if self._scans and all(scan.settled for scan in self._scans.values()):
+            if not self._differed and all(scan.settled for scan in self._scans.values()):
                 self._write_watch(watch)
         except OSError as error:
             raise StateError("stat-index", f"cannot write '{watch}': {error.strerror}") from error
