@@ -133,7 +133,7 @@ def scalars_of(node: Node | None) -> Iterator[Scalar]:
 
 
 def kind_of(node: Node) -> str:
-    """Return what people call a node: a mapping, a list, text, a number, nothing …"""
+    """Return what people call a node: a mapping, a list, text, a number, a boolean or nothing."""
     match node:
         case Mapping():
             return "a mapping"

@@ -1,1 +1,5 @@
 """zbuild.yaml (and ZPipeline.yaml): the workspace."""
+
+from zbuild.frontend.buildfile.read import read_workspace
+
+__all__ = ["read_workspace"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from zbuild.frontend.zimagefile.words import command_of, duration_of, word, word_of, word_pairs, words_of
+from zbuild.frontend.values import command_of, duration_of, word, word_of, word_pairs, words_of
 from zbuild.model.ops import (
     Arg,
     Cmd,

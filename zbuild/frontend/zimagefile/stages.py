@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from zbuild.base.platform import parse_platform
 from zbuild.frontend.paths import workspace_path
+from zbuild.frontend.values import word, word_pairs
 from zbuild.frontend.zimagefile.metadata import arg_ops, settings_after_steps, settings_before_steps
 from zbuild.frontend.zimagefile.steps import lower_steps
-from zbuild.frontend.zimagefile.words import word, word_pairs
 from zbuild.model.definition import NamedBase, NestedBuild, Stage
 from zbuild.model.ops import Arg
 from zbuild.syntax.nodes import Mapping, Scalar

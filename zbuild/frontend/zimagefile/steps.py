@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from zbuild.frontend.not_yet import is_refused, refuse, refuse_keys
-from zbuild.frontend.zimagefile.words import command_of, duration_of, word, word_of, word_pairs, words_of
-from zbuild.model.mounts import BindMount, CacheMount, TmpfsMount
+from zbuild.frontend.values import cache_mounts, command_of, duration_of, word, word_of, word_pairs, words_of
+from zbuild.model.mounts import BindMount, TmpfsMount
 from zbuild.model.ops import Copy, Env, ExecForm, Run, User, Workdir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zbuild.frontend.zimagefile.scope import Scope
-    from zbuild.model.mounts import Mount, Sharing
+    from zbuild.model.mounts import Mount
     from zbuild.model.ops import Op
     from zbuild.syntax.nodes import Mapping, Scalar
 
@@ -64,13 +64,6 @@ def _run(step: Mapping, scope: Scope) -> Run:
         retries=step.number("retries"),
         span=step.place("run"),
     )
-
-
-def cache_mounts(nodes: tuple[Mapping, ...]) -> Iterator[CacheMount]:
-    """Yield the cache mounts that a list of them describes."""
-    for node in nodes:
-        sharing = cast("Sharing", node.text("sharing") or "shared")  # the schema allows no other words
-        yield CacheMount(word_of(node, "target"), word_of(node, "id"), sharing, node.flag("readonly"))
 
 
 def _mounts(nodes: tuple[Mapping, ...], scope: Scope) -> Iterator[Mount]:

@@ -1,17 +1,21 @@
-"""Values of a ZImagefile as words of the IR, where quotes and backslashes mean something that they do not mean here."""
+"""Values of YAML build files as the IR wants them: as words, where quotes and backslashes mean more than in YAML."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from zbuild.base.duration import parse_duration
+from zbuild.model.mounts import CacheMount
 from zbuild.model.ops import ExecForm, ShellForm
 from zbuild.syntax.nodes import Scalar, scalars_of
 from zbuild.syntax.words import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.model.mounts import Sharing
     from zbuild.model.ops import Command, Pairs
     from zbuild.syntax.nodes import Mapping, Node
 
@@ -62,3 +66,10 @@ def duration_of(node: Mapping, key: str, diagnostics: Diagnostics) -> int:
     message = f"'{key}': '{value.text}' is not a duration"
     diagnostics.error("bad-duration", message, value.span, "write it like 30s, 1m30s or 500ms")
     return 0
+
+
+def cache_mounts(nodes: tuple[Mapping, ...]) -> Iterator[CacheMount]:
+    """Yield the cache mounts that a list of them describes."""
+    for node in nodes:
+        sharing = cast("Sharing", node.text("sharing") or "shared")  # the schema allows no other words
+        yield CacheMount(word_of(node, "target"), word_of(node, "id"), sharing, node.flag("readonly"))
