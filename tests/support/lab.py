@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zbuild.backend.fake.backend import FakeBackend
+from zbuild.backend.process import Runner
 from zbuild.backend.protocol import StageBuild
 from zbuild.base.platform import host_platform
 from zbuild.model.image_config import ImageConfig
@@ -16,6 +17,9 @@ from zbuild.model.steps import ContextOrigin, CopyStep, RunStep, Selection, Stag
 
 if TYPE_CHECKING:
     from zbuild.backend.buildah.backend import BuildahBackend
+    from zbuild.backend.command import Command
+    from zbuild.backend.lines import OnLine
+    from zbuild.backend.process import Completed
     from zbuild.backend.protocol import BaseImage, StageResult
     from zbuild.events.types import Event
 
@@ -103,3 +107,15 @@ class Lab:
 def run(*argv: str, **fields: Any) -> RunStep:
     """Return a RUN in exec form."""
     return RunStep(argv, text=f"RUN {' '.join(argv)}", **{"env": (("PATH", "/bin"),), **fields})
+
+
+class RecordingRunner(Runner):
+    """Runs commands, and notes which of buildah's were called."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called: list[str] = []
+
+    def run(self, command: Command, on_line: OnLine | None = None, *, cleanup: bool = False) -> Completed:
+        self.called.append(command.argv[1])
+        return super().run(command, on_line, cleanup=cleanup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from zbuild.backend.command import Command
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zbuild.model.steps import RunStep
 
 SCRATCH = "scratch"
+Access: TypeAlias = Literal["ro", "rw", "O"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def config(container: str, flags: Sequence[str]) -> Command:
     return _buildah("config", *flags, container)
 
 
-def volume(source: str, target: str, access: Literal["ro", "rw", "O"]) -> tuple[str, ...]:
+def volume(source: str, target: str, access: Access) -> tuple[str, ...]:
     """Return the flags that bind a file or folder of the host; with `O` what is written to it is dropped.
 
     `--volume` cannot take a colon, and `--mount` neither a comma nor `O`. Raises ValueError for a path with these.

@@ -11,11 +11,12 @@ import itertools
 import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from zbuild.backend.buildah import commands
-from zbuild.backend.rootfs import Rootfs
+from zbuild.backend.rootfs import Attributes, Rootfs
 from zbuild.base.digest import xxh
 from zbuild.base.errors import StageError
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
@@ -23,8 +24,8 @@ from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, Tm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from zbuild.backend.buildah.commands import Access
     from zbuild.backend.process import Runner
-    from zbuild.base.span import Span
     from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, RunStep
 
@@ -40,6 +41,14 @@ class MountSources:
     runner: Runner
 
 
+class _Mount(NamedTuple):
+    """A mount made ready: buildah's flags, and what its target has to be."""
+
+    flags: tuple[str, ...]
+    target: bytes
+    is_file: bool = False
+
+
 @contextmanager
 def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple[str, ...]]:
     """Prepare a step's mounts for one run, yielding buildah's flags; the places made for them go afterwards.
@@ -47,49 +56,38 @@ def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple
     Raises StageError for a mount that cannot be.
     """
     with ExitStack() as stack:
-        flags: list[str] = []
-        for mount in step.mounts:
-            try:
-                flags += _Mounting(step, sources, stack).flags(mount)
-            except ValueError as error:
-                raise StageError("bad-mount", str(error), span=step.span) from None
-            except OSError as error:
-                raise _error(f"cannot mount {mount.target}: {error.strerror}", step.span) from error
-        stack.enter_context(_places(step, root, sources))
-        yield tuple(flags)
+        mounting = _Mounting(step, sources, stack)
+        try:
+            mounts = [mounting.prepare(mount) for mount in step.mounts]
+            made = _make_places(root, mounts)
+        except ValueError as error:
+            raise StageError("bad-mount", str(error), span=step.span) from None
+        except OSError as error:
+            message = f"cannot mount for '{step.text}': {error.strerror}: {os.fsdecode(error.filename or b'')}"
+            raise StageError("bad-mount", message, span=step.span) from error
+        try:
+            yield tuple(flag for mount in mounts for flag in mount.flags)
+        finally:
+            _remove_places(root, made)
 
 
-def _error(message: str, span: Span) -> StageError:
-    return StageError("bad-mount", message, span=span)
-
-
-@contextmanager
-def _places(step: RunStep, root: bytes, sources: MountSources) -> Iterator[None]:
-    """Make the mount points that are missing; afterwards remove those that are still empty."""
+def _make_places(root: bytes, mounts: list[_Mount]) -> list[bytes]:
+    """Make the mount points that are missing, and return them, each after what it is in."""
     made: list[bytes] = []
     with Rootfs(root) as rootfs:
-        for mount in step.mounts:
-            made += rootfs.make_folder(_place(mount, step, sources))
-    try:
-        yield
-    finally:
-        with Rootfs(root) as rootfs:
-            for path in reversed(made):
-                rootfs.remove_empty(path)
+        for mount in mounts:
+            made += rootfs.make_folder(mount.target.rpartition(b"/")[0] if mount.is_file else mount.target)
+            if mount.is_file and rootfs.lstat(mount.target) is None:
+                rootfs.put_file(mount.target, BytesIO(), Attributes(0o644))
+                made.append(mount.target)
+    return made
 
 
-def _place(mount: Mount, step: RunStep, sources: MountSources) -> bytes:
-    """Return the folder that a mount needs in the root: its target, or the parent where a file is mounted."""
-    target = os.fsencode(mount.target)
-    if isinstance(mount, BindMount) and not Path(os.fsdecode(_bind_source(mount, step, sources))).is_dir():
-        return target.rpartition(b"/")[0]
-    return target
-
-
-def _bind_source(mount: BindMount, step: RunStep, sources: MountSources) -> bytes:
-    """Return the path on this machine of what a bind shows. Raises OSError when there is nothing."""
-    with Rootfs(sources.tree(dict(step.origins)[mount.source])) as tree:
-        return tree.real(os.fsencode(mount.path))
+def _remove_places(root: bytes, made: list[bytes]) -> None:
+    """Remove those that the command left empty: an image should show no trace of a mount."""
+    with Rootfs(root) as rootfs:
+        for path in reversed(made):
+            rootfs.remove_empty(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,21 +98,30 @@ class _Mounting:
     sources: MountSources
     stack: ExitStack
 
-    def flags(self, mount: Mount) -> tuple[str, ...]:
+    def prepare(self, mount: Mount) -> _Mount:
+        """Find, and where need be make, a mount's source. Raises OSError, ValueError and StageError."""
+        target = os.fsencode(mount.target)
         match mount:
             case CacheMount():
-                return commands.volume(str(self._cache(mount)), mount.target, "ro" if mount.readonly else "rw")
+                access: Access = "ro" if mount.readonly else "rw"
+                return _Mount(commands.volume(str(self._cache(mount)), mount.target, access), target)
             case BindMount():
                 # What is written to a bind is dropped: neither context nor image may change by a RUN.
-                source = os.fsdecode(_bind_source(mount, self.step, self.sources))
-                return commands.volume(source, mount.target, "O" if mount.readwrite else "ro")
+                source = self._bind_source(mount)
+                flags = commands.volume(str(source), mount.target, "O" if mount.readwrite else "ro")
+                return _Mount(flags, target, is_file=not source.is_dir())
             case TmpfsMount():
-                return commands.tmpfs(mount.target, mount.size)
+                return _Mount(commands.tmpfs(mount.target, mount.size), target)
             case SecretMount() | SshMount():
                 kind = "secret" if isinstance(mount, SecretMount) else "ssh"
                 raise StageError("not-yet", f"{kind} mounts are not supported yet", span=self.step.span)
             case _:
                 assert_never(mount)
+
+    def _bind_source(self, mount: BindMount) -> Path:
+        """Return the path on this machine of what a bind shows. Raises OSError when there is nothing."""
+        with Rootfs(self.sources.tree(dict(self.step.origins)[mount.source])) as tree:
+            return Path(os.fsdecode(tree.real(os.fsencode(mount.path))))
 
     def _cache(self, mount: CacheMount) -> Path:
         """Return a cache's folder, locked for the run as its sharing says."""

@@ -72,7 +72,11 @@ def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
     if done.returncode:
         said = " ".join(done.stderr).strip() or f"exit code {done.returncode}"
         raise RegistryError("pull-failed", f"cannot pull {full}: {said}")
-    return base_image(engine, done.stdout.split()[-1].removeprefix("sha256:"))
+    image_id = done.stdout.split()[-1].removeprefix("sha256:")
+    found = parse_platform_of(engine.store.config(image_id))
+    if not _fits(found, platform):
+        raise RegistryError("wrong-platform", f"{full} is for {found}, not for {platform}")
+    return base_image(engine, image_id)
 
 
 def _is_loopback(domain: str) -> bool:

@@ -1,0 +1,83 @@
+"""Base images from a registry, with every pull policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from zbuild.base.errors import RegistryError
+from zbuild.base.platform import host_platform, parse_platform
+
+if TYPE_CHECKING:
+    from support.buildah_store import BuildahStore
+    from support.lab import Lab, RecordingRunner
+
+
+@pytest.fixture
+def pushed(buildah_lab: Lab, buildah_store: BuildahStore, registry: str) -> str:
+    """The name of an image that is in the registry alone."""
+    name = f"{registry}/lab/pushed:1"
+    result = buildah_lab.build("pushed", names=(name,))
+    buildah_store.storage.buildah("push", "--quiet", "--tls-verify=false", name)
+    buildah_lab.backend.remove([result.image_id])
+    return name
+
+
+def test_missing_pulls_once(buildah_lab: Lab, runner: RecordingRunner, pushed: str) -> None:
+    runner.called.clear()
+    first = buildah_lab.backend.resolve(pushed, host_platform(), "missing")
+    assert buildah_lab.backend.resolve(pushed, host_platform(), "missing") == first
+    assert runner.called == ["pull"]
+    assert first.config.env == (("PATH", "/bin"),)
+    assert buildah_lab.backend.images()[first.image_id] == (pushed,)
+
+
+def test_never_does_not_pull(buildah_lab: Lab, runner: RecordingRunner, pushed: str) -> None:
+    runner.called.clear()
+    with pytest.raises(RegistryError):
+        buildah_lab.backend.resolve(pushed, host_platform(), "never")
+    assert runner.called == []
+
+
+@pytest.mark.parametrize("policy", ["always", "newer"])
+def test_always_and_newer_take_what_the_registry_has(
+    buildah_lab: Lab, buildah_store: BuildahStore, pushed: str, policy: str
+) -> None:
+    other = buildah_lab.build("other", names=("localhost/lab/other:1",))
+    buildah_lab.backend.resolve(pushed, host_platform(), "missing")
+    buildah_store.storage.buildah(
+        "push", "--quiet", "--tls-verify=false", "localhost/lab/other:1", f"docker://{pushed}"
+    )
+    found = buildah_lab.backend.resolve(pushed, host_platform(), policy)
+    assert found.image_id == other.image_id
+
+
+def test_newer_keeps_what_is_here_when_the_registry_is_away(buildah_lab: Lab) -> None:
+    result = buildah_lab.build("away", names=("127.0.0.1:9/lab/away:1",))
+    found = buildah_lab.backend.resolve("127.0.0.1:9/lab/away:1", host_platform(), "newer")
+    assert found.image_id == result.image_id
+    with pytest.raises(RegistryError):
+        buildah_lab.backend.resolve("127.0.0.1:9/lab/away:1", host_platform(), "always")
+
+
+def test_digest_names_an_image(buildah_lab: Lab, runner: RecordingRunner, pushed: str) -> None:
+    digest = buildah_lab.backend.resolve(pushed, host_platform(), "missing").digest
+    by_digest = f"{pushed}@{digest}"
+    first = buildah_lab.backend.resolve(by_digest, host_platform(), "missing")
+    runner.called.clear()
+    assert buildah_lab.backend.resolve(by_digest, host_platform(), "missing") == first
+    assert runner.called == []
+    assert first.digest == digest
+
+
+def test_unknown_image_says_what_the_registry_says(buildah_lab: Lab, registry: str) -> None:
+    with pytest.raises(RegistryError) as raised:
+        buildah_lab.backend.resolve(f"{registry}/lab/nope:1", host_platform(), "missing")
+    assert f"{registry}/lab/nope:1" in raised.value.message
+    assert "manifest unknown" in raised.value.message
+
+
+def test_platform_that_an_image_does_not_have(buildah_lab: Lab, pushed: str) -> None:
+    with pytest.raises(RegistryError):
+        buildah_lab.backend.resolve(pushed, parse_platform("linux/s390x"), "missing")
