@@ -20,7 +20,6 @@ from zbuild.events.types import (
     StageSkipped,
 )
 from zbuild.execution.outcome import Done, Job
-from zbuild.graph.build import closure
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
@@ -206,6 +205,6 @@ def _extra_tags(graph: Graph, node: ImageNode, options: BuildOptions) -> tuple[s
 
 def needed_stages(graph: Graph, vertex: str) -> tuple[str, ...]:
     """Return the stages of one image that its result needs, in order."""
-    wanted = closure(graph, [vertex])
+    wanted = graph.closure([vertex])
     image = graph.by_id()[vertex].image
     return tuple(item.id for item in graph.vertices if item.id in wanted and item.image == image)

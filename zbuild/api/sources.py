@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from zbuild.plan.fingerprint import TreeDigest
 
 
+# zbuild's own state is nobody's input: with it in a context, every build would change what it is made from.
+_STATE = ("**/.zbuild",)
+
+
 class WorkspaceSources:
     """Answers from the workspace's folders and the backend's store; each question once a run."""
 
@@ -59,7 +63,7 @@ class WorkspaceSources:
         build_file = self.root / file if file else None
         self.ignore_files.update(str(path) for path in ignore_candidates(folder, build_file))
         try:
-            return read_ignore(folder, build_file)
+            return (*read_ignore(folder, build_file), *_STATE)
         except PatternError as error:
             span = Span(os.path.relpath(error.file, self.root), error.line)
             raise BuildFileError([Diagnostic("bad-pattern", str(error), span)]) from None

@@ -8,11 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.api.explain import explain_stages
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
-from zbuild.api.proof import make_proof
-from zbuild.api.report import make_report
 from zbuild.api.session import Session
 from zbuild.base.errors import BuildFailedError, UsageError
 from zbuild.events.bus import Bus
@@ -100,6 +97,8 @@ class Workspace:
 
     def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
         """Say of each stage of a target why it would run or not, down to the files that differ."""
+        from zbuild.api.explain import explain_stages  # noqa: PLC0415 - only this command needs it
+
         options = options or BuildOptions()
         folder = self._folder()
         graph = load_graph(self._reading, folder, [target], options).graph
@@ -131,6 +130,8 @@ class Workspace:
         self, loaded: LoadedGraph, folder: StateFolder, options: BuildOptions, emit: Emit, started: float
     ) -> BuildReport:
         from zbuild.api.build import Build  # noqa: PLC0415 - plans and listings need none of it
+        from zbuild.api.proof import make_proof  # noqa: PLC0415 - likewise
+        from zbuild.api.report import make_report  # noqa: PLC0415 - likewise
 
         folder.sweep()
         graph = loaded.graph

@@ -12,7 +12,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.graph.images import Images
 from zbuild.graph.resolve import Resolver
 from zbuild.graph.select import select
-from zbuild.graph.topo import CycleError, order, reachable
+from zbuild.graph.topo import CycleError, order
 from zbuild.graph.types import Graph, ImageNode, Vertex
 from zbuild.model.ops import NOWHERE
 
@@ -185,8 +185,3 @@ def _cycle(error: CycleError, vertices: dict[str, Vertex]) -> BuildFileError:
         "cycle", f"these images need each other: {error}", span, hint="take out one of these dependencies"
     )
     return BuildFileError(diagnostics.errors)
-
-
-def closure(graph: Graph, starts: Sequence[str]) -> set[str]:
-    """Return the ids of the starts and of all they need."""
-    return reachable(starts, {vertex.id: vertex.depends for vertex in graph.vertices})

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from zbuild.graph.topo import reachable
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.model.definition import Stage
@@ -112,3 +115,7 @@ class Graph:
     def by_id(self) -> dict[str, Vertex]:
         """Return the vertices by id."""
         return {vertex.id: vertex for vertex in self.vertices}
+
+    def closure(self, starts: Sequence[str]) -> set[str]:
+        """Return the ids of some vertices and of all they need."""
+        return reachable(starts, {vertex.id: vertex.depends for vertex in self.vertices})
