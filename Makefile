@@ -33,7 +33,8 @@ bench: $(STAMP) ## Measure against buildah and BuildKit (BENCH='--quick' for a s
 	@$(PYTHON) benchmarks/bench.py $(BENCH)
 
 wheel: $(STAMP) ## Build zbuild's wheel into dist/
-	@$(PYTHON) -m build --wheel --no-isolation --outdir dist . >/dev/null
+	@rm -f dist/*.whl
+	@$(PYTHON) -m build --wheel --no-isolation --outdir dist . >/dev/null 2>&1
 
 image: wheel ## Build zbuild's own image with zbuild, and run it
 	@sh scripts/own_image.sh
