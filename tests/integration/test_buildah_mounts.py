@@ -136,3 +136,16 @@ def test_what_is_not_there_yet_is_refused(buildah_lab: Lab, mount: Any) -> None:
     with pytest.raises(StageError) as raised:
         buildah_lab.build("s", shell("true", mount))
     assert raised.value.code == "not-yet"
+
+
+def test_mounts_hold_under_chroot_too(buildah_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZBUILD_ISOLATION", "chroot")
+    buildah_lab.put("src/f", "content\n")
+    mounts = (CacheMount("/c"), BindMount("/in", "src"), BindMount("/rw", "src", readwrite=True), TmpfsMount("/t"))
+    step = shell(
+        "touch /c/x /t/x /rw/x; cat /in/f; touch /in/x || echo readonly", *mounts, origins=(("", buildah_lab.context),)
+    )
+    result = buildah_lab.build("m", step)
+    told = [event.line for event in buildah_lab.events if isinstance(event, Output)]
+    assert {"content", "readonly"} <= set(told)
+    assert listing(buildah_lab, result.image_id) == []

@@ -9,6 +9,7 @@ import errno
 import os
 import stat
 from dataclasses import dataclass
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from zbuild.backend.archive import open_archive, unpack
@@ -130,13 +131,17 @@ class _Copy:
                 self.root.put_node(path, _NODES[kind], entry.rdev, attributes)
 
     def _put_file(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
-        descriptor = os.open(self._where(entry), _OPEN)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise StageError(
-                    "source-changed", f"'{os.fsdecode(entry.source)}' changed while it was copied", span=self.step.span
-                )
-            self.root.put_file(path, file, self._with_xattrs(attributes, descriptor))
+        with self._open(entry) as file:
+            self.root.put_file(path, file, self._with_xattrs(attributes, file.fileno()))
+
+    def _open(self, entry: Entry) -> FileIO:
+        """Open a source that was a regular file when it was selected; what is one no longer would block or mislead."""
+        descriptor = os.open(self.source.rstrip(b"/") + b"/" + entry.source, _OPEN)
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return FileIO(descriptor)
+        os.close(descriptor)
+        message = f"'{os.fsdecode(entry.source)}' changed while it was copied"
+        raise StageError("source-changed", message, span=self.step.span)
 
     def _with_xattrs(self, attributes: Attributes, descriptor: int) -> Attributes:
         """Add what a stage or image gave its file; files of a context carry none into an image."""
@@ -152,12 +157,9 @@ class _Copy:
         """Unpack a local archive (ADD). Returns False for what is none, which is copied like any file."""
         if entry.kind != "file":
             return False
-        with open(os.open(self._where(entry), _OPEN), "rb") as file, open_archive(file) as archive:  # noqa: PTH123
+        with self._open(entry) as file, open_archive(file) as archive:
             if archive is None:
                 return False
             self._make_parents(folder, owner)
             unpack(self.root, archive, folder, owner, self.step.span, self.check)
             return True
-
-    def _where(self, entry: Entry) -> bytes:
-        return self.source.rstrip(b"/") + b"/" + entry.source

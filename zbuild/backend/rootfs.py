@@ -23,6 +23,7 @@ MAX_LINKS = 40
 _FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_SMALL = 1 << 16
 _CHUNK = 1 << 24
 
 
@@ -106,8 +107,10 @@ class Rootfs:
             return None
         finally:
             walk.close()
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-            return file.read(limit) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        try:
+            return os.read(descriptor, limit) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+        finally:
+            os.close(descriptor)
 
     def put_folder(self, path: bytes, attributes: Attributes) -> None:
         """Make a folder, or give the attributes to the one that is there; through a link, to none."""
@@ -123,8 +126,7 @@ class Rootfs:
 
     def put_file(self, path: bytes, source: BinaryIO, attributes: Attributes) -> None:
         """Write a file, in place of whatever but a folder is there."""
-        folder, name = self._make_way(path)
-        with open(os.open(name, _NEW_FILE, 0o600, dir_fd=folder), "wb", buffering=0) as file:  # noqa: PTH123
+        with open(self._new_file(path), "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
             _pour(source, file)
             descriptor = file.fileno()
             os.fchown(descriptor, attributes.uid, attributes.gid)
@@ -171,6 +173,14 @@ class Rootfs:
                 os.rmdir(name, dir_fd=folder)
             elif stat.S_ISREG(info.st_mode) and not info.st_size:
                 os.unlink(name, dir_fd=folder)
+
+    def _new_file(self, path: bytes) -> int:
+        folder, name = self._at(path)
+        try:
+            return os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
+        except FileExistsError:
+            os.unlink(name, dir_fd=folder)
+            return os.open(name, _NEW_FILE, 0o600, dir_fd=folder)
 
     def _make_way(self, path: bytes) -> tuple[int, bytes]:
         folder, name = self._at(path)
@@ -293,14 +303,23 @@ def _dress(name: bytes, folder: int, attributes: Attributes, *, link: bool = Fal
 
 
 def _pour(source: BinaryIO, target: BinaryIO) -> None:
-    """Copy all content, inside the kernel where the source is a file of its own."""
+    """Copy all content: what is small in one go, the rest inside the kernel where the source is a file of its own."""
+    data = source.read(_SMALL)
+    _write(target, data)
+    if len(data) < _SMALL:
+        return
     try:
         descriptor = source.fileno()
     except (AttributeError, OSError):
-        descriptor = None
-    if descriptor is None:
-        while data := source.read(1 << 20):
-            target.write(data)
+        while data := source.read(_CHUNK):
+            _write(target, data)
         return
     while os.sendfile(target.fileno(), descriptor, None, _CHUNK):
         pass
+
+
+def _write(target: BinaryIO, data: bytes) -> None:
+    """Write all of it: on a disk that is nearly full a write may take only a part, and the next one fails."""
+    written = 0
+    while written < len(data):
+        written += target.write(data[written:])

@@ -18,7 +18,7 @@ from zbuild.backend.digests import digest_exports
 from zbuild.backend.protocol import StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import BackendError, ImageGoneError, StageError
+from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.image_config import ImageConfig
@@ -127,7 +127,7 @@ class StageRun:
         before = frozenset(self._engine.store.images())
         try:
             image_id = self._engine.call(commands.commit(container.name, name, self._order.format))
-        except BackendError:
+        except (BackendError, InterruptedBuildError):
             self._remove_partial(before)
             raise
         container.committed()
