@@ -1,8 +1,6 @@
-"""A folder treated as the root of a file system: no path that is given to it leads out of it.
+"""A folder treated as the root of a file system: no path that is given to it leads out of it (see `path_walk.py`).
 
-Every path is followed component by component through folder descriptors, links included, as the kernel would if the
-folder were `/` (path_resolution(7)): an absolute link starts at the root, `..` stops there, and the 41st link is one
-too many. Paths are bytes, with or without a leading slash.
+Paths are bytes, with or without a leading slash.
 """
 
 from __future__ import annotations
@@ -14,13 +12,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from zbuild.backend.path_walk import PathWalk
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from types import TracebackType
     from typing import Self
 
-MAX_LINKS = 40
-_FOLDER = os.O_PATH | os.O_NOFOLLOW | os.O_DIRECTORY | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SMALL = 1 << 16
@@ -60,7 +58,7 @@ class Rootfs:
     @contextmanager
     def folder(self, path: bytes, made: Callable[[bytes], None] | None = None) -> Iterator[int]:
         """Open a folder. With `made`, folders that are missing are made (root's, 0755), and it is told their paths."""
-        walk = _Walk(self._root, made)
+        walk = PathWalk(self._root, made)
         try:
             yield walk.to_folder(path)
         finally:
@@ -68,7 +66,7 @@ class Rootfs:
 
     def real(self, path: bytes) -> bytes:
         """Return where a path leads on this machine, every link resolved. Raises FileNotFoundError and OSError."""
-        walk = _Walk(self._root, None)
+        walk = PathWalk(self._root, None)
         try:
             name = walk.to_last(path)
             return b"/".join(part for part in (self.path.rstrip(b"/"), *walk.names, name) if part)
@@ -99,7 +97,7 @@ class Rootfs:
 
     def read(self, path: bytes, limit: int) -> bytes | None:
         """Return the first `limit` bytes of a regular file, links followed; None when there is none."""
-        walk = _Walk(self._root, None)
+        walk = PathWalk(self._root, None)
         try:
             name = walk.to_last(path)
             descriptor = os.open(name, _READ, dir_fd=walk.top)
@@ -150,7 +148,7 @@ class Rootfs:
 
     def put_hard_link(self, path: bytes, existing: bytes) -> None:
         """Give a file one more name, in place of whatever but a folder is there."""
-        walk = _Walk(self._root, None)
+        walk = PathWalk(self._root, None)
         try:
             parent, _, source = existing.rpartition(b"/")
             source_folder = walk.to_folder(parent)
@@ -204,94 +202,6 @@ class Rootfs:
         if self._parent is not None:
             os.close(self._parent[1])
             self._parent = None
-
-
-class _Walk:
-    """A walk from the root: the folders on the way stay open, so that `..` needs no look-up."""
-
-    def __init__(self, root: int, made: Callable[[bytes], None] | None) -> None:
-        self.names: list[bytes] = []
-        self._made = made
-        self._open = [os.dup(root)]
-        self._links = 0
-
-    @property
-    def top(self) -> int:
-        """The folder that the walk has come to."""
-        return self._open[-1]
-
-    def to_folder(self, path: bytes) -> int:
-        """Go to a folder and return its descriptor."""
-        waiting = _parts(path)
-        while waiting:
-            part = waiting.pop()
-            if part == b"..":
-                self._up()
-            else:
-                waiting += self._down(part)
-        return self.top
-
-    def to_last(self, path: bytes) -> bytes:
-        """Go to the folder of what the path leads to, and return its name there; b"" for the root itself."""
-        waiting = _parts(path)
-        while waiting:
-            part = waiting.pop()
-            if part == b"..":
-                self._up()
-                continue
-            info = os.stat(part, dir_fd=self.top, follow_symlinks=False)
-            if stat.S_ISLNK(info.st_mode):
-                waiting += self._follow(part)
-            elif waiting:
-                waiting += self._down(part)
-            else:
-                return part
-        return b""
-
-    def close(self) -> None:
-        """Close all folders."""
-        while self._open:
-            os.close(self._open.pop())
-
-    def _up(self) -> None:
-        if self.names:
-            self.names.pop()
-            os.close(self._open.pop())
-
-    def _down(self, part: bytes) -> list[bytes]:
-        """Enter a folder, or return the parts that a link of that name leads to, the last one first."""
-        try:
-            descriptor = os.open(part, _FOLDER, dir_fd=self.top)
-        except FileNotFoundError:
-            if self._made is None:
-                raise
-            os.mkdir(part, 0o755, dir_fd=self.top)
-            os.chmod(part, 0o755, dir_fd=self.top)  # noqa: S103 - as docker makes folders, whatever the umask
-            self._made(b"/".join((*self.names, part)))
-            return [part]
-        except NotADirectoryError:
-            return self._follow(part)
-        self._open.append(descriptor)
-        self.names.append(part)
-        return []
-
-    def _follow(self, part: bytes) -> list[bytes]:
-        try:
-            target = os.readlink(part, dir_fd=self.top)
-        except OSError as error:
-            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), part) from error
-        self._links += 1
-        if self._links > MAX_LINKS:
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), part)
-        if target.startswith(b"/"):
-            while self.names:
-                self._up()
-        return _parts(target)
-
-
-def _parts(path: bytes) -> list[bytes]:
-    """Return a path's names, the last one first."""
-    return [part for part in reversed(path.split(b"/")) if part not in (b"", b".")]
 
 
 def _dress(name: bytes, folder: int, attributes: Attributes, *, link: bool = False) -> None:

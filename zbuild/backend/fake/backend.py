@@ -8,29 +8,17 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
-import signal
 import threading
-import time
-from typing import TYPE_CHECKING, assert_never
+from typing import TYPE_CHECKING
 
-from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports, digest_selections
-from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
 from zbuild.backend.fake.images import ImageFolder
+from zbuild.backend.fake.stage import FakeStage
 from zbuild.backend.local_names import image_id_of, local_names
 from zbuild.backend.protocol import BaseImage, Capabilities, StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import InterruptedBuildError, RegistryError, StageError
-from zbuild.model.steps import (
-    ContextOrigin,
-    CopyStep,
-    FolderStep,
-    ImageOrigin,
-    RunStep,
-    Selection,
-    StageOrigin,
-)
+from zbuild.base.errors import RegistryError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -40,7 +28,7 @@ if TYPE_CHECKING:
     from zbuild.backend.protocol import PullPolicy, StageBuild, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
-    from zbuild.model.steps import Origin, Step
+    from zbuild.model.steps import Selection
 
 _OWN = "localhost/zbuild-fake:"
 
@@ -71,18 +59,14 @@ class FakeBackend:
 
     def build(self, order: StageBuild, emit: Emit) -> StageResult:
         """Carry out a stage's steps in a folder and keep it as an image. Raises StageError, ImageGoneError."""
-        self._check()
-        base = self._images.get(order.base.image_id) if order.base else None
+        stage = FakeStage(self._images, order, self._stop)
         work = self._work / f"{os.getpid()}-{next(self._counter)}"
         work.mkdir(parents=True)
         try:
-            if base:
-                self._unpack_base(base, work)
-            with Transcript(order, emit) as transcript:
-                steps = enumerate(order.steps, 1)
-                seconds = tuple(self._timed(order, work, index, step, transcript) for index, step in steps)
+            with Transcript(order, emit) as transcript, Rootfs(os.fsencode(work)) as root:
+                seconds = stage.carry_out(root, transcript)
             exports = digest_exports(os.fsencode(work), order.exports)
-            image = self._images.add(work, base.layers if base else (), order.config, str(order.platform))
+            image = self._images.add(work, stage.layers_below, order.config, str(order.platform))
         finally:
             shutil.rmtree(work, ignore_errors=True)
         self._images.tag(image.id, order.names or (_OWN + order.key,))
@@ -128,65 +112,6 @@ class FakeBackend:
 
     def close(self) -> None:
         """Release nothing: there is nothing to release."""
-
-    def _check(self) -> None:
-        if self._stop.is_set():
-            raise InterruptedBuildError(signal.SIGINT)
-
-    def _unpack_base(self, base: FakeImage, work: Path) -> None:
-        everything = CopyStep(StageOrigin(base.id), Selection((".",)), "/")
-        with Rootfs(os.fsencode(work)) as root:
-            copy_step(root, everything, os.fsencode(self._images.root(base.id)), self._check)
-
-    def _timed(self, order: StageBuild, work: Path, index: int, step: Step, transcript: Transcript) -> float:
-        self._check()
-        started = time.monotonic()
-        transcript.started(index, step.text)
-        self._do(order, work, index, step, transcript)
-        seconds = time.monotonic() - started
-        transcript.finished(index, seconds)
-        return seconds
-
-    def _do(self, order: StageBuild, work: Path, index: int, step: Step, transcript: Transcript) -> None:
-        with Rootfs(os.fsencode(work)) as root:
-            match step:
-                case CopyStep():
-                    copy_step(root, step, self._tree(order, step.origin), self._check)
-                case FolderStep():
-                    folder_step(root, step)
-                case RunStep():
-                    self._run(root.path, index, step, transcript)
-                case _:
-                    assert_never(step)
-
-    def _tree(self, order: StageBuild, origin: Origin) -> bytes:
-        match origin:
-            case ContextOrigin(path):
-                return os.fsencode(path)
-            case StageOrigin(name) | ImageOrigin(name):
-                return os.fsencode(self._images.root(order.images[name]))
-            case _:
-                assert_never(origin)
-
-    def _run(self, root: bytes, index: int, step: RunStep, transcript: Transcript) -> None:
-        run = FakeRun(root, step, lambda line: transcript.line("stdout", line), self._stop)
-        code = run_command(run)
-        for attempt in range(1, step.retries + 1):
-            if code in (0, CANCELLED):
-                break
-            transcript.retried(index, attempt, f"exit code {code}")
-            code = run_command(run)
-        self._check()
-        if code == TIMED_OUT:
-            raise self._failed("run-timeout", f"'{step.text}' took too long", step, transcript)
-        if code:
-            raise self._failed("run-failed", f"'{step.text}' ended with exit code {code}", step, transcript, code)
-
-    def _failed(
-        self, code: str, message: str, step: RunStep, transcript: Transcript, returncode: int | None = None
-    ) -> StageError:
-        tail = tuple(transcript.tail)
-        return StageError(code, message, span=step.span, returncode=returncode, tail=tail, log=transcript.log)
 
 
 def _is_own(image: FakeImage) -> bool:

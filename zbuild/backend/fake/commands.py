@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from zbuild.backend.rootfs import Attributes, Rootfs
+from zbuild.backend.rootfs import Attributes
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from zbuild.backend.rootfs import Rootfs
     from zbuild.model.steps import RunStep
 
 TIMED_OUT = -1
@@ -26,7 +27,7 @@ _SHELL = ("/bin/sh", "-c")
 class FakeRun:
     """What a command may use: the image's root, a way to say a line, and what wakes it when the build is stopped."""
 
-    root: bytes
+    root: Rootfs
     step: RunStep
     say: Callable[[str], None]
     stop: threading.Event
@@ -46,8 +47,7 @@ def run_command(run: FakeRun) -> int:
 def _write(run: FakeRun, arguments: list[str]) -> int:
     """Write TEXT to a file: `write PATH TEXT`."""
     path, text = arguments
-    with Rootfs(run.root) as root:
-        root.put_file(os.fsencode(path), BytesIO(text.encode()), Attributes(0o644))
+    run.root.put_file(os.fsencode(path), BytesIO(text.encode()), Attributes(0o644))
     return 0
 
 

@@ -1,0 +1,99 @@
+"""Carries out the steps of one stage in a folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, assert_never
+
+from zbuild.backend.copying import copy_step, folder_step
+from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
+from zbuild.base.errors import InterruptedBuildError, StageError
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
+
+if TYPE_CHECKING:
+    import threading
+
+    from zbuild.backend.fake.images import ImageFolder
+    from zbuild.backend.protocol import StageBuild
+    from zbuild.backend.rootfs import Rootfs
+    from zbuild.backend.transcript import Transcript
+    from zbuild.model.steps import Origin, Step
+
+
+@dataclass(frozen=True, slots=True)
+class FakeStage:
+    """One order, the images it may read, and what is set when the build is to stop."""
+
+    images: ImageFolder
+    order: StageBuild
+    stop: threading.Event
+
+    @property
+    def layers_below(self) -> tuple[str, ...]:
+        """The diff ids of the base."""
+        return self.images.get(self.order.base.image_id).layers if self.order.base else ()
+
+    def carry_out(self, root: Rootfs, transcript: Transcript) -> tuple[float, ...]:
+        """Put the base into a root and carry out all steps there; return the seconds each took.
+
+        Raises StageError, ImageGoneError, and InterruptedBuildError.
+        """
+        self._check()
+        if self.order.base:
+            everything = CopyStep(StageOrigin(""), Selection((".",)), "/")
+            copy_step(root, everything, os.fsencode(self.images.root(self.order.base.image_id)), self._check)
+        return tuple(self._timed(root, index, step, transcript) for index, step in enumerate(self.order.steps, 1))
+
+    def _check(self) -> None:
+        if self.stop.is_set():
+            raise InterruptedBuildError(signal.SIGINT)
+
+    def _timed(self, root: Rootfs, index: int, step: Step, transcript: Transcript) -> float:
+        self._check()
+        started = time.monotonic()
+        transcript.started(index, step.text)
+        match step:
+            case CopyStep():
+                copy_step(root, step, self._tree(step.origin), self._check)
+            case FolderStep():
+                folder_step(root, step)
+            case RunStep():
+                self._run(root, index, step, transcript)
+            case _:
+                assert_never(step)
+        seconds = time.monotonic() - started
+        transcript.finished(index, seconds)
+        return seconds
+
+    def _tree(self, origin: Origin) -> bytes:
+        match origin:
+            case ContextOrigin(path):
+                return os.fsencode(path)
+            case StageOrigin(name) | ImageOrigin(name):
+                return os.fsencode(self.images.root(self.order.images[name]))
+            case _:
+                assert_never(origin)
+
+    def _run(self, root: Rootfs, index: int, step: RunStep, transcript: Transcript) -> None:
+        run = FakeRun(root, step, lambda line: transcript.line("stdout", line), self.stop)
+        code = run_command(run)
+        for attempt in range(1, step.retries + 1):
+            if code in (0, CANCELLED):
+                break
+            transcript.retried(index, attempt, f"exit code {code}")
+            code = run_command(run)
+        self._check()
+        if code:
+            raise _failed(code, step, transcript)
+
+
+def _failed(code: int, step: RunStep, transcript: Transcript) -> StageError:
+    tail = tuple(transcript.tail)
+    if code == TIMED_OUT:
+        message = f"'{step.text}' took too long"
+        return StageError("run-timeout", message, span=step.span, tail=tail, log=transcript.log)
+    message = f"'{step.text}' ended with exit code {code}"
+    return StageError("run-failed", message, span=step.span, returncode=code, tail=tail, log=transcript.log)
