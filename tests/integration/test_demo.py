@@ -115,9 +115,9 @@ def test_the_job_runs(built: Monorepo, store: Storage):
 def test_the_storefront_serves_what_two_services_built(store: Storage, built: Monorepo):
     del built
     with serving(store, "localhost/shop/storefront:1.4.0") as address:
-        assert "<title>The shop</title>" in get(f"{address}/index.html")
-        assert '"name":"teapot","price":"24.50"' in get(f"{address}/cgi-bin/products")
-        assert get(f"{address}/cgi-bin/total?items=1,2,2").strip() == '{"total":"40.10"}'
+        assert "<title>The shop</title>" in get(address, "/index.html")
+        assert '"name":"teapot","price":"24.50"' in get(address, "/cgi-bin/products")
+        assert get(address, "/cgi-bin/total?items=1,2,2").strip() == '{"total":"40.10"}'
 
 
 @contextmanager
@@ -131,7 +131,7 @@ def serving(store: Storage, image: str) -> Iterator[str]:
     process = subprocess.Popen(argv, env=store.environment, start_new_session=True)
     try:
         wait_for(port, process)
-        yield f"http://127.0.0.1:{port}"
+        yield f"127.0.0.1:{port}"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(10)
@@ -149,6 +149,6 @@ def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     pytest.fail("the server does not answer")
 
 
-def get(url: str) -> str:
-    with urlopen(url, timeout=10) as answer:
+def get(address: str, path: str) -> str:
+    with urlopen(f"http://{address}{path}", timeout=10) as answer:
         return answer.read().decode()
