@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +15,6 @@ from support.monorepo import Monorepo
 
 if TYPE_CHECKING:
     import subprocess
-    from pathlib import Path
 
     from support.storage import Storage
 
@@ -22,7 +23,7 @@ SLOW = "FROM t/base:1\nCOPY main.txt /\nRUN echo begun; sleep 60\n"
 
 @pytest.fixture
 def repo(tmp_path: Path, storage: Storage) -> Monorepo:
-    return Monorepo.create(tmp_path)
+    return Monorepo.create(tmp_path, environment=storage.environment)
 
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
@@ -36,16 +37,10 @@ def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
 def processes_of(text: str) -> list[str]:
     """Return the command lines that hold a text."""
     found = []
-    for folder in os.listdir("/proc"):
-        if folder.isdecimal():
-            try:
-                with open(f"/proc/{folder}/cmdline", "rb") as file:
-                    line = file.read().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if text in line:
-                found.append(line)
-    return found
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if text in line]
 
 
 def test_a_failing_run_tells_its_exit_code_last_lines_and_log(repo: Monorepo, storage: Storage) -> None:
@@ -107,17 +102,17 @@ def test_an_image_that_was_removed_is_built_again(repo: Monorepo, storage: Stora
 
 def test_a_tag_that_was_taken_away_comes_back_without_building(repo: Monorepo, storage: Storage) -> None:
     repo.build()
-    storage.buildah("untag", "localhost/t/api:latest")
+    storage.buildah("rmi", "localhost/t/api:latest")
     assert set(repo.build().values()) == {"cached"}
     assert "localhost/t/api:latest" in storage.images()
 
 
 def test_killed_in_the_middle_the_next_run_is_right_and_clears_up(repo: Monorepo, storage: Storage) -> None:
-    repo.write("api/Dockerfile", SLOW)
+    repo.write("api/Dockerfile", SLOW.replace("60", "63.75"))
     process = repo.start("build", "--progress", "plain")
     wait_for_line(process, "begun")
     process.kill()
-    process.wait()
+    process.communicate()
     assert storage.containers() != []
     repo.write("api/Dockerfile", SLOW.replace("sleep 60", "true"))
     ended = repo.zbuild("build", "--progress", "plain", "--metadata-file", "metadata.json")
@@ -125,6 +120,7 @@ def test_killed_in_the_middle_the_next_run_is_right_and_clears_up(repo: Monorepo
     assert "left by a run that was cut off" in ended.stderr
     assert repo.actions()["base/0"] == "cached"
     assert storage.containers() == []
+    assert processes_of("sleep 63.75") == []
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])

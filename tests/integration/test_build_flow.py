@@ -20,7 +20,7 @@ ALL = {"base/0", "api/builder", "api/1", "web/0"}
 
 @pytest.fixture
 def repo(tmp_path: Path, storage: Storage) -> Monorepo:
-    return Monorepo.create(tmp_path)
+    return Monorepo.create(tmp_path, environment=storage.environment)
 
 
 def ran(actions: dict[str, str]) -> set[str]:

@@ -8,20 +8,22 @@ from typing import TYPE_CHECKING
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
 from zbuild.frontend.dockerfile.parse import parse_dockerfile
-from zbuild.graph.build import GraphOptions, build_graph
+from zbuild.graph.build import build_graph
 from zbuild.model.image_config import ImageConfig
-from zbuild.model.project import Group, ImageSpec, Project
+from zbuild.model.project import Project
 from zbuild.plan.describe import describe
-from zbuild.plan.key import config_text, pending, selection_id
-from zbuild.plan.planner import decide, told
+from zbuild.plan.key import config_text, fold, pending, selection_id
+from zbuild.plan.planner import decide, result_of, told
 from zbuild.plan.sources import SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from zbuild.base.platform import Platform
+    from zbuild.graph.build import GraphOptions
     from zbuild.graph.types import Graph
     from zbuild.model.definition import Definition
+    from zbuild.model.project import Group, ImageSpec
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
@@ -147,16 +149,15 @@ class World:
 
     def build(self, graph: Graph, outputs: Mapping[str, str] | None = None) -> list[str]:
         """Carry out a plan as the engine does, `outputs` giving what a stage's files come to; return what ran."""
-        from zbuild.plan.key import fold
-        from zbuild.plan.planner import result_of
-
         described = describe(graph, self.sources, "fake")
         decisions = decide(graph, described, self.records, self.present)
         ran = []
         for name, decision in decisions.items():
             if decision.action == "cached":
                 continue
-            key = fold(decision.described.items, lambda wanted: result_of(decisions[wanted.vertex].record, wanted) or "")
+            key = fold(
+                decision.described.items, lambda wanted: result_of(decisions[wanted.vertex].record, wanted) or ""
+            )
             found = self.records.get(key)
             if found is None or found.image_id not in self.present:
                 found = self._record(name, decision, decisions, key, (outputs or {}).get(name, key))

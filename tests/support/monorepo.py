@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -54,12 +54,12 @@ class Monorepo:
     """A workspace; `zbuild` runs the real command in it and returns how it ended."""
 
     root: Path
-    environment: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+    environment: dict[str, str]
 
     @classmethod
-    def create(cls, root: Path, files: dict[str, str] | None = None) -> Monorepo:
-        repo = cls(root)
-        for name, text in {**_FILES, **(files or {})}.items():
+    def create(cls, root: Path, environment: dict[str, str] | None = None) -> Monorepo:
+        repo = cls(root, environment or dict(os.environ))
+        for name, text in _FILES.items():
             repo.write(name, text)
         shutil.copy(shutil.which("busybox") or "/bin/busybox", root / "base/busybox")
         return repo

@@ -5,7 +5,7 @@ from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.graph.build import GraphOptions
 from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.definition import Definition, NamedBase, NestedBuild, Stage
-from zbuild.model.ops import Copy
+from zbuild.model.ops import Arg, Copy
 from zbuild.model.project import Group, ImageSpec
 
 BASE = ImageSpec("base", context="base", tags=("shop/base:1",))
@@ -107,9 +107,7 @@ def test_a_nested_build_of_what_an_image_builds_is_that_image() -> None:
 def test_nested_builds_nest_a_thousand_deep() -> None:
     deep = 1000
     parsed = {f"{n}/Z": nested(NestedBuild(str(n + 1), f"{n + 1}/Z")) for n in range(deep)}
-    graph = graph_of(
-        [ImageSpec("top", context="0", file="0/Z")], {f"{deep}/Z": "FROM scratch"}, parsed=parsed
-    )
+    graph = graph_of([ImageSpec("top", context="0", file="0/Z")], {f"{deep}/Z": "FROM scratch"}, parsed=parsed)
     assert len(graph.vertices) == deep + 1
     assert graph.vertices[-1].id == "top"
 
@@ -162,15 +160,9 @@ def test_an_image_that_depends_on_itself() -> None:
 
 def test_endless_nesting_is_refused() -> None:
     base = NestedBuild("lib", "lib/Z", args=(("X", "${X}x"),))
-    definition = Definition("lib/Z", (Stage("", base),), args=nested_arg())
+    definition = Definition("lib/Z", (Stage("", base),), args=(Arg("X", "x"),))
     with pytest.raises(BuildFileError, match="do not come to an end"):
         graph_of([ImageSpec("a", context="lib", file="lib/Z")], {}, parsed={"lib/Z": definition})
-
-
-def nested_arg():
-    from zbuild.model.ops import Arg
-
-    return (Arg("X", "x"),)
 
 
 def test_all_problems_are_told_at_once() -> None:

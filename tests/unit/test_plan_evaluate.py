@@ -59,8 +59,8 @@ def test_platform_arguments_are_there_when_declared() -> None:
 
 
 def test_run_has_the_arguments_the_environment_and_its_own_variables() -> None:
-    (run,) = steps("ARG V=1\nENV E=2\nUSER me\nRUN make all", ImageConfig(workdir="/w", shell=("/bin/bash", "-c")))
-    assert run == RunStep(("/bin/bash", "-c", "make all"), (("V", "1"), ("E", "2")), "me", "/w")
+    (run,) = steps("ARG V=1\nENV E=2\nUSER me\nRUN make all", ImageConfig(workdir="/w"))
+    assert run == RunStep(("/bin/sh", "-c", "make all"), (("V", "1"), ("E", "2")), "me", "/w")
     assert run.text == "RUN make all"
 
 

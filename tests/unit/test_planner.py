@@ -8,7 +8,9 @@ from zbuild.model.project import ImageSpec
 from zbuild.plan.planner import make_plan
 
 BASE = "FROM scratch\nCOPY tools /bin/"
-BUILDER = "FROM shop/base AS builder\nCOPY main.c /src/\nRUN cc /src/main.c\nFROM shop/base\nCOPY --from=builder /out /app"
+BUILDER = (
+    "FROM shop/base AS builder\nCOPY main.c /src/\nRUN cc /src/main.c\nFROM shop/base\nCOPY --from=builder /out /app"
+)
 IMAGES = [
     ImageSpec("base", context="base", tags=("shop/base",)),
     ImageSpec("api", context="api", tags=("shop/api",)),
