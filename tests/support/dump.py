@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import MISSING, fields, is_dataclass
 
-from zbuild.base.span import Span
-
 
 def dump(value: object, indent: str = "") -> str:
     """Return the text of a value, nested values indented."""
@@ -20,7 +18,7 @@ def dump(value: object, indent: str = "") -> str:
 
 def _told(value: object) -> list[tuple[str, object]]:
     pairs = [(field, getattr(value, field.name)) for field in fields(value)]  # type: ignore[arg-type]
-    return [(field.name, item) for field, item in pairs if not isinstance(item, Span) and item != _default(field)]
+    return [(field.name, item) for field, item in pairs if field.compare and item != _default(field)]
 
 
 def _default(field) -> object:

@@ -44,9 +44,9 @@ class Diagnostics:
         return tuple(dict.fromkeys(item for item in self.items if item.severity == "error"))
 
     def check_in_order(self) -> None:
-        """Raise BuildFileError with all errors, in the order of their places, if there are any."""
-        if self.errors:
-            raise BuildFileError(sorted(self.errors, key=_place))
+        """Put everything in the order of its place, and raise BuildFileError if there are errors."""
+        self.items.sort(key=_place)
+        self.check()
 
     def check(self) -> None:
         """Raise BuildFileError with all errors gathered so far, if there are any."""

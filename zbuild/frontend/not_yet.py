@@ -26,7 +26,7 @@ def refuse_keys(node: Mapping, place: Place, diagnostics: Diagnostics) -> None:
     """Note an error for every key of a mapping that zbuild cannot honour yet."""
     for key, value in node.items:
         if key.text in _REFUSED[place] and not _is_off(value):
-            refuse(key.text, key.span, diagnostics)
+            refuse(f"'{key.text}'", key.span, diagnostics)
 
 
 def is_refused(word: str, place: Place) -> bool:
@@ -35,8 +35,8 @@ def is_refused(word: str, place: Place) -> bool:
 
 
 def refuse(what: str, span: Span, diagnostics: Diagnostics) -> None:
-    """Note an error for one thing that zbuild cannot honour yet."""
-    diagnostics.error("not-yet", f"'{what}' is not supported yet", span)
+    """Note an error for one thing that zbuild cannot honour yet; `what` is as people read it."""
+    diagnostics.error("not-yet", f"{what} is not supported yet", span)
 
 
 def ignore_sections(root: Mapping, diagnostics: Diagnostics) -> None:

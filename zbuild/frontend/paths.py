@@ -31,12 +31,18 @@ def workspace_path(folder: str, path: str, span: Span, diagnostics: Diagnostics)
             "outside-workspace", f"'{path}' is absolute", span, "write a path relative to this build file"
         )
         return "."
-    joined = posixpath.normpath(posixpath.join(folder, path))
-    if joined == ".." or joined.startswith("../"):
+    joined = resolve_path(folder, path)
+    if joined is None:
         hint = "everything a build reads must be inside the folder of the workspace's zbuild.yaml"
         diagnostics.error("outside-workspace", f"'{path}' leads out of the workspace", span, hint)
         return "."
     return joined
+
+
+def resolve_path(folder: str, path: str) -> str | None:
+    """Return a relative path taken from `folder`, normalised, or None when it leads out of the workspace."""
+    joined = posixpath.normpath(posixpath.join(folder, path))
+    return None if joined == ".." or joined.startswith("../") else joined
 
 
 def leads_out(root: Path, path: str) -> bool:

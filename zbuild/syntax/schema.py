@@ -14,7 +14,7 @@ from zbuild.resources import data_folder
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence, kind_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from zbuild.base.diagnostic import Diagnostics
     from zbuild.base.span import Span
@@ -46,7 +46,7 @@ def check_schema(node: Node, name: str, diagnostics: Diagnostics) -> Node | None
     left of it.
     """
     violations = list(_checker(name).violations(node))
-    for violation in violations:
+    for violation in _worth_telling(violations):
         code, message, hint = _problem(node, violation)
         diagnostics.error(code, message, _span(node, violation), hint)
     return _without(node, [violation.path for violation in violations]) if violations else node
@@ -57,6 +57,24 @@ def _checker(name: str) -> Checker:
     from zbuild.syntax.schema_rules import Checker  # noqa: PLC0415 - jsonschema takes 50 ms to import
 
     return Checker(f"{name}.schema.json", lambda file: read_schema(file.removesuffix(".schema.json")))
+
+
+def _worth_telling(violations: list[Violation]) -> Iterator[Violation]:
+    """Leave out that a mapping lacks a key where another of its keys is misspelt, and what follows from one fault."""
+    told = {violation.path[:-1] for violation in violations if _suggestion(violation)}
+    for violation in violations:
+        if violation.keyword not in _LACKS:
+            yield violation
+        elif violation.path not in told:
+            told.add(violation.path)
+            yield violation
+
+
+def _suggestion(violation: Violation) -> str:
+    """Return which known key an unknown one may be meant as, if any."""
+    if violation.keyword != "additionalProperties":
+        return ""
+    return did_you_mean(str(violation.path[-1]), violation.schema.get("properties", ()))
 
 
 def _problem(root: Node, error: Violation) -> tuple[str, str, str]:
@@ -84,8 +102,7 @@ def _wrong_type(error: Violation, where: str, node: Node) -> tuple[str, str, str
 
 
 def _unknown_key(error: Violation, where: str, _node: Node) -> tuple[str, str, str]:
-    known: Collection[str] = error.schema.get("properties", ())
-    hint = did_you_mean(str(error.path[-1]), known) or f"known here: {', '.join(known)}"
+    hint = _suggestion(error) or f"known here: {', '.join(error.schema.get('properties', ()))}"
     return "unknown-key", f"unknown key {where}", hint
 
 
@@ -179,6 +196,7 @@ def _span(root: Node, error: Violation) -> Span:
     return node.span
 
 
+_LACKS = frozenset({"oneOf", "required", "dependentRequired"})
 _AT_KEY = frozenset({"additionalProperties", "propertyNames"})
 
 

@@ -85,7 +85,9 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, file: str) -> BuildFil
         return _error("bad-yaml", "a tab cannot stand here", span, "indent with spaces")
     problem = " ".join(str(error.problem or error.context).split())
     context = f" ({error.context})" if error.problem and error.context else ""
-    return _error("bad-yaml", f"{problem}{context}", span)
+    in_brackets = "flow" in context and any("${" in line for line in text.split("\n")[span.line - 1 : span.line])
+    hint = "inside [ ] and { }, texts with '${NAME}' need quotes" if in_brackets else ""
+    return _error("bad-yaml", f"{problem}{context}", span, hint)
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from zbuild.frontend.paths import leads_out, workspace_path
+from zbuild.frontend.paths import leads_out, resolve_path, workspace_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,14 +37,17 @@ class Globber:
     root: Path
     folders: dict[str, None] = field(default_factory=dict)
 
-    def match(self, pattern: Scalar, folder: str, diagnostics: Diagnostics) -> list[str]:
-        """Return the files that a pattern, relative to `folder`, matches, sorted, as paths in the workspace."""
-        if pattern.text.startswith("/"):
-            workspace_path(folder, pattern.text, pattern.span, diagnostics)
-            return []
+    def match(self, pattern: Scalar, folder: str, diagnostics: Diagnostics) -> list[str] | None:
+        """Return the files that a pattern, relative to `folder`, matches, sorted, as paths in the workspace.
+
+        None, with the problem noted, for a pattern that leads out of it.
+        """
         parts = _parts(pattern.text)
         up = [part for part in parts if part == ".."]
-        start = workspace_path(folder, "/".join(up) or ".", pattern.span, diagnostics)
+        start = resolve_path(folder, "/".join(up) or ".")
+        if pattern.text.startswith("/") or start is None:
+            workspace_path(folder, pattern.text, pattern.span, diagnostics)
+            return None
         walk = _Walk(self, tuple(parts[len(up) :]))
         walk.visit(start)
         return sorted(walk.found)

@@ -165,6 +165,8 @@ class _Workspace:
 
     def _matched(self, pattern: Scalar, folder: str) -> list[str]:
         paths = self._globber.match(pattern, folder, self._diagnostics)
+        if paths is None:
+            return []
         known = [path for path in paths if kind_of_file(posixpath.basename(path))]
         if not paths and not is_wild(pattern.text):
             self._diagnostics.error("missing-file", f"there is no file '{pattern.text}'", pattern.span)

@@ -54,5 +54,5 @@ def _platforms(node: Mapping, diagnostics: Diagnostics) -> tuple[str, ...]:
         except ValueError as error:
             diagnostics.error("bad-platform", str(error), platform.span)
     if len(platforms) > 1:
-        refuse("platforms' with more than one entry", platforms[1].span, diagnostics)
+        refuse("'platforms' with more than one entry", platforms[1].span, diagnostics)
     return tuple(platform.text for platform in platforms)

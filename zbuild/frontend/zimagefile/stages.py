@@ -82,7 +82,7 @@ def _build(node: Mapping, scope: Scope) -> NestedBuild:
         return NestedBuild(context=_folder(value, scope), span=value.span)
     build = node.mapping("build")
     span = node.place("build")
-    _check_build(build, span, scope)
+    _check_build(build, scope)
     if "image" in build:
         return NestedBuild(image=build.text("image"), target=build.text("target"), span=span)
     folder = build.scalar("workdir") or build.scalar("context")
@@ -101,7 +101,7 @@ def _folder(path: Scalar, scope: Scope) -> str:
     return workspace_path(scope.folder, path.text, path.span, scope.diagnostics)
 
 
-def _check_build(build: Mapping, span: Span, scope: Scope) -> None:
+def _check_build(build: Mapping, scope: Scope) -> None:
     """Note keys of a `build` that say the same twice, or that an image of the workspace decides itself."""
     if "workdir" in build and "context" in build:
         message = "'workdir' and 'context' mean the same"
@@ -110,8 +110,6 @@ def _check_build(build: Mapping, span: Span, scope: Scope) -> None:
         if "image" in build and name in build:
             message = f"'image' and '{name}' exclude each other: the workspace says how its images are built"
             scope.diagnostics.error("conflicting-keys", message, build.place(name))
-    if not build.items:
-        scope.diagnostics.error("missing-key", "'build' needs 'workdir', 'file' or 'image'", span)
 
 
 def _platform(node: Mapping, top: Mapping, scope: Scope) -> str:

@@ -70,7 +70,7 @@ def _mounts(nodes: tuple[Mapping, ...], scope: Scope) -> Iterator[Mount]:
     for node in nodes:
         kind = node.text("type")
         if is_refused(kind, "mount-type"):
-            refuse(f"type: {kind}", node.place("type"), scope.diagnostics)
+            refuse(f"'type: {kind}'", node.place("type"), scope.diagnostics)
         elif kind in _MOUNT_KEYS:
             _check_mount(node, kind, scope)
             yield (
@@ -104,8 +104,8 @@ def _copy(step: Mapping, scope: Scope) -> Copy:
 def _add(step: Mapping, scope: Scope) -> Copy:
     sources = step.scalars("add")
     for source in sources:
-        if source.text.startswith(_REMOTE):
-            refuse(f"add: {source.text}", source.span, scope.diagnostics)
+        if source.text.lower().startswith(_REMOTE):
+            refuse(f"'add' of '{source.text}'", source.span, scope.diagnostics)
     return _copy_op(step, sources, scope, extract=True)
 
 
