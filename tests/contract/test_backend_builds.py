@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from support.lab import BASE_CONFIG, run
 
-from zbuild.base.errors import ImageGoneError, InterruptedBuildError, StageError
+from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
+from zbuild.base.platform import parse_platform
 from zbuild.base.span import Span
 from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageRetried
 from zbuild.model.steps import FolderStep, Selection
@@ -212,3 +214,23 @@ def test_two_builds_at_once(lab: Lab) -> None:
         ids = list(threads.map(build, (1, 2)))
     assert [lab.read(image_id, "/n") for image_id in ids] == ["1", "2"]
     assert {event.stage for event in lab.events if isinstance(event, InstructionFinished)} == {"both1", "both2"}
+
+
+def test_log_that_cannot_be_written_is_told(lab: Lab) -> None:
+    with pytest.raises(BackendError) as raised:
+        lab.build("logged", run("/bin/say", "x"), log="/dev/full")
+    assert raised.value.code == "disk-full"
+    assert "/dev/full" in raised.value.message
+
+
+def test_foreign_platform_is_copied_into(lab: Lab) -> None:
+    arm = parse_platform("linux/arm64")
+    lab.put("f", "foreign")
+    order = replace(lab.order("arm", base=None), platform=arm)
+    below = lab.backend.build(order, lab.events.append)
+    base = lab.backend.resolve(below.image_id, arm, "never")
+    above = lab.backend.build(
+        replace(lab.order("arm2", lab.copy("f", dest="/f"), base=base), platform=arm), lab.events.append
+    )
+    assert lab.backend.resolve("localhost/lab/arm2:1", arm, "missing").image_id == above.image_id
+    assert lab.read(above.image_id, "/f") == "foreign"

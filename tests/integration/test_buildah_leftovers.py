@@ -107,8 +107,10 @@ def small_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sto
     for name, value in storage.settings.items():
         monkeypatch.setenv(name, value)
     yield storage
-    storage.remove()
-    subprocess.run(["umount", place], check=True)
+    try:
+        storage.remove()
+    finally:
+        subprocess.run(["umount", "--recursive", "--lazy", place], check=True)
 
 
 @pytest.mark.parametrize("megabytes", [14, 40])

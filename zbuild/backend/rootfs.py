@@ -123,16 +123,16 @@ class Rootfs:
         _dress(name, folder, attributes)
 
     def put_file(self, path: bytes, source: BinaryIO, attributes: Attributes) -> None:
-        """Write a file, in place of whatever but a folder is there."""
+        """Write a file, in place of whatever but a folder is there; one that cannot be written whole is taken away."""
         with open(self._new_file(path), "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
-            _pour(source, file)
-            descriptor = file.fileno()
-            os.fchown(descriptor, attributes.uid, attributes.gid)
-            os.fchmod(descriptor, attributes.mode)
-            for key, value in attributes.xattrs:  # after the owner: a change of it takes capabilities away
-                os.setxattr(descriptor, key, value)
-            if attributes.mtime_ns is not None:
-                os.utime(descriptor, ns=(attributes.mtime_ns, attributes.mtime_ns))
+            try:
+                _pour(source, file)
+                _dress_file(file.fileno(), attributes)
+            except BaseException:
+                # On a full disk buildah needs the room to clean up after us.
+                folder, name = self._at(path)
+                os.unlink(name, dir_fd=folder)
+                raise
 
     def put_link(self, path: bytes, target: bytes, attributes: Attributes) -> None:
         """Make a symbolic link, in place of whatever but a folder is there."""
@@ -210,6 +210,15 @@ def _dress(name: bytes, folder: int, attributes: Attributes, *, link: bool = Fal
         os.chmod(name, attributes.mode, dir_fd=folder)
     if attributes.mtime_ns is not None:
         os.utime(name, ns=(attributes.mtime_ns, attributes.mtime_ns), dir_fd=folder, follow_symlinks=False)
+
+
+def _dress_file(descriptor: int, attributes: Attributes) -> None:
+    os.fchown(descriptor, attributes.uid, attributes.gid)
+    os.fchmod(descriptor, attributes.mode)
+    for key, value in attributes.xattrs:  # after the owner: a change of it takes capabilities away
+        os.setxattr(descriptor, key, value)
+    if attributes.mtime_ns is not None:
+        os.utime(descriptor, ns=(attributes.mtime_ns, attributes.mtime_ns))
 
 
 def _pour(source: BinaryIO, target: BinaryIO) -> None:

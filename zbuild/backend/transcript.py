@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
+from zbuild.backend.faults import system_error
 from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageRetried
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from io import FileIO
     from types import TracebackType
     from typing import Self
 
@@ -29,12 +32,13 @@ class Transcript:
         self._stage = order.stage
         self._emit = emit
         self._stack = ExitStack()
-        self._file: IO[str] | None = None
+        self._file: FileIO | None = None
 
     def __enter__(self) -> Self:
         if self.log:
-            Path(self.log).parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._stack.enter_context(Path(self.log).open("w", encoding="utf-8", errors="replace"))
+            with self._faults():
+                Path(self.log).parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._stack.enter_context(Path(self.log).open("wb", buffering=0))
         return self
 
     def __exit__(
@@ -65,5 +69,12 @@ class Transcript:
 
     def _write(self, line: str) -> None:
         if self._file:
-            self._file.write(line + "\n")
-            self._file.flush()
+            with self._faults():
+                self._file.write(f"{line}\n".encode("utf-8", "replace"))
+
+    @contextmanager
+    def _faults(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise system_error(error, f"cannot write the log {self.log}") from error

@@ -12,6 +12,7 @@ from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
 from zbuild.backend.buildah.sweep import sweep
 from zbuild.backend.digests import digest_selections
+from zbuild.backend.faults import system_error
 from zbuild.backend.process import Runner
 from zbuild.backend.protocol import Capabilities
 
@@ -53,7 +54,10 @@ class BuildahBackend:
     def build(self, order: StageBuild, emit: Emit) -> StageResult:
         """Build one stage. Raises StageError, ImageGoneError, BackendError, InterruptedBuildError."""
         self._engine.runner.check()
-        return StageRun(self._engine, self._roots, self._caches, order, emit).build()
+        try:
+            return StageRun(self._engine, self._roots, self._caches, order, emit).build()
+        except OSError as error:
+            raise system_error(error, f"cannot build {order.stage}") from error
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""

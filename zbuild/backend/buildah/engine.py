@@ -11,6 +11,7 @@ from zbuild.backend.buildah.commands import Isolation
 from zbuild.backend.buildah.names import Names
 from zbuild.backend.buildah.probe import probe
 from zbuild.backend.buildah.store import Store
+from zbuild.backend.faults import says_disk_full
 from zbuild.base.errors import BackendError, ImageGoneError
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from zbuild.backend.process import Completed, Runner
 
 _GONE = ("image not known", "layer not known", "no such image", "identifier is not an image")
-_FULL = ("no space left on device", "disk quota exceeded")
 
 
 class Engine:
@@ -63,7 +63,7 @@ class Engine:
     def error(self, command: Command, done: Completed) -> BackendError:
         """Return the error for a command that failed."""
         said = " ".join(line for line in done.stderr if line).strip() or f"exit code {done.returncode}"
-        if any(sign in said for sign in _FULL):
+        if says_disk_full(done.stderr):
             hint = f"free space under {self.facts.graphroot}, or where TMPDIR points"
             return BackendError("disk-full", f"the store at {self.facts.graphroot} is full: {said}", hint=hint)
         if any(sign in said for sign in _GONE):

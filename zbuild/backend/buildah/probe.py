@@ -37,7 +37,9 @@ _STORAGE_VARIABLES = (
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
 )
-_STORAGE_FILES = ("/etc/containers/storage.conf", "/usr/share/containers/storage.conf")
+_SETTINGS = tuple(
+    f"{folder}/containers/{name}.conf" for folder in ("/etc", "/usr/share") for name in ("storage", "containers")
+)
 
 
 class Memory(Protocol):
@@ -74,19 +76,27 @@ def probe(runner: Runner, memory: Memory, new_name: Callable[[], str]) -> Facts:
             "not-root", "buildah must be able to mount", hint="run zbuild as root, or in `buildah unshare`"
         )
     key = f"buildah-probe-{_fingerprint()}"
-    if remembered := memory.get(key):
-        fields = json.loads(remembered)
-        return Facts(**{**fields, "failed": tuple(fields["failed"])})
+    if remembered := _read(memory.get(key) or ""):
+        return remembered
     facts = _probe(runner, new_name)
     memory.set(key, json.dumps(asdict(facts)))
     return facts
+
+
+def _read(text: str) -> Facts | None:
+    """Return what was remembered; None for nothing, and for what another version of zbuild wrote."""
+    try:
+        fields = json.loads(text)
+        return Facts(**{**fields, "failed": tuple(fields["failed"])})
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def _fingerprint() -> str:
     programs = [shutil.which(name) or "" for name in ("buildah", *_RUNTIMES)]
     config = os.environ.get("CONTAINERS_STORAGE_CONF", "")
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers/storage.conf"
-    files = [*programs, *_STORAGE_FILES, config, str(home)]
+    files = [*programs, *_SETTINGS, config, str(home)]
     variables = [os.environ.get(name) for name in (*_STORAGE_VARIABLES, ISOLATION_VARIABLE)]
     return xxh((*(_identity(file) for file in files), *variables))
 
