@@ -110,7 +110,7 @@ def test_a_word_stands_for_its_text(text):
     st.lists(st.sampled_from(["/", "a", "..", "b/", "/c", "."]), max_size=5), st.text("ab/.", min_size=1, max_size=8)
 )
 def test_sources_from_a_stage_are_absolute(workdirs, source):
-    scope = Scope(".", Diagnostics(), names=("one", "two"))
+    scope = Scope(".", Diagnostics(), names={"one": 0, "two": 1})
     scope.finish_stage("alpine", workdirs)
     path = scope.source_of_stage(Scalar(source), 0)
     assert path.startswith("/")

@@ -46,12 +46,12 @@ def test_zbuild_yaml_goes_before_zpipeline(tree):
 
 
 def test_a_workspace_without_a_build_file_is_wrong_usage(tmp_path):
-    with pytest.raises(UsageError, match="no zbuild.yaml"):
+    with pytest.raises(UsageError, match="there is no zbuild"):
         load_project(tmp_path)
 
 
 def test_a_named_build_file_must_be_there(tmp_path):
-    with pytest.raises(BuildFileError, match="'other.yaml' does not exist"):
+    with pytest.raises(BuildFileError, match="does not exist"):
         load_project(tmp_path, file="other.yaml")
 
 

@@ -145,3 +145,14 @@ def test_merge_keys_count_too():
 def test_size_is_limited():
     assert _problem(b"a" * (MAX_BYTES + 1))[0] == "too-large"
     assert _problem(b"- a\n" * (MAX_NODES + 1))[0] == "too-many-nodes"
+
+
+def test_tag_directives_are_refused_before_they_are_compared_with_each_other():
+    lines = b"".join(b"%%TAG !%d! x\n" % number for number in range(200_000))
+    assert _problem(b"%YAML 1.1\n" + lines + b"--- a\n") == ("bad-tag", "f:2:1")
+
+
+def test_long_names_do_not_flood_messages():
+    with pytest.raises(BuildFileError) as caught:
+        read_yaml(b"*" + b"a" * 1_000_000, "f")
+    assert len(caught.value.message) < 200

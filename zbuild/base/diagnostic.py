@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 Severity = Literal["error", "warning"]
 
+MAX_PROBLEMS = 100
+"""As many problems as people can use; looking for more, with a suggestion for each, could take for ever."""
+
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
@@ -43,9 +46,23 @@ class Diagnostics:
         """The errors alone, in the order found, without repeats."""
         return tuple(dict.fromkeys(item for item in self.items if item.severity == "error"))
 
+    @property
+    def full(self) -> bool:
+        """Whether it is not worth the time to look for more."""
+        looked_at = self.items[: 2 * MAX_PROBLEMS]  # warnings among them do not count, and this must stay cheap
+        return sum(item.severity == "error" for item in looked_at) >= MAX_PROBLEMS
+
     def check_in_order(self) -> None:
-        """Put everything in the order of its place, and raise BuildFileError if there are errors."""
+        """Put everything in the order of its place, and raise BuildFileError if there are errors.
+
+        Of many errors it tells the first MAX_PROBLEMS, and that there are more.
+        """
         self.items.sort(key=_place)
+        errors = self.errors
+        if len(errors) > MAX_PROBLEMS:
+            last = errors[MAX_PROBLEMS]
+            more = Diagnostic("too-many-problems", "there are more problems, from here on", last.span)
+            raise BuildFileError((*errors[:MAX_PROBLEMS], more))
         self.check()
 
     def check(self) -> None:

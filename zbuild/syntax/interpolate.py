@@ -99,6 +99,8 @@ class _Interpolation:
         return match[0]
 
     def _refuse(self, name: str | None, span: Span) -> None:
+        if self._diagnostics.full:
+            return
         if name is None:
             message = "'${' begins a variable here, and no name with a '}' follows it"
             self._diagnostics.error("bad-variable", message, span, "write '$${' for the two characters themselves")

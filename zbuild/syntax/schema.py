@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from zbuild.base.text import did_you_mean
+from zbuild.base.diagnostic import MAX_PROBLEMS
+from zbuild.base.text import did_you_mean, shortened
 from zbuild.resources import data_folder
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence, kind_of
 
@@ -43,12 +45,14 @@ def check_schema(node: Node, name: str, diagnostics: Diagnostics) -> Node | None
     """Hold a node to a schema and note every violation.
 
     Returns the node without the parts that are wrong, so that the rest can still be looked at; None when nothing is
-    left of it.
+    left of it, or so much is wrong that not all was looked at.
     """
-    violations = list(_checker(name).violations(node))
+    violations = list(islice(_checker(name).violations(node), MAX_PROBLEMS + 1))
     for violation in _worth_telling(violations):
         code, message, hint = _problem(node, violation)
         diagnostics.error(code, message, _span(node, violation), hint)
+    if len(violations) > MAX_PROBLEMS:
+        return None
     return _without(node, [violation.path for violation in violations]) if violations else node
 
 
@@ -89,6 +93,7 @@ def _name(path: tuple[str | int, ...]) -> str:
     key = next((step for step in reversed(path) if isinstance(step, str)), None)
     if key is None:
         return "the file" if not path else "an item"
+    key = shortened(key)
     return f"an item of '{key}'" if isinstance(path[-1], int) else f"'{key}'"
 
 
@@ -131,14 +136,13 @@ def _not_one(error: Violation, where: str, node: Node) -> tuple[str, str, str]:
 def _not_allowed(error: Violation, where: str, node: Node) -> tuple[str, str, str]:
     words = [str(word) for word in error.rule]
     text = node.text if isinstance(node, Scalar) else ""
-    return "bad-value", f"{where} must be {_quoted(words, 'or')}, not '{text}'", did_you_mean(text, words)
+    return "bad-value", f"{where} must be {_quoted(words, 'or')}, not '{shortened(text)}'", did_you_mean(text, words)
 
 
 def _wrong_form(error: Violation, where: str, node: Node) -> tuple[str, str, str]:
-    form = error.schema.get("errorMessage", "has the wrong form")
-    if isinstance(node, Scalar) and node.text == error.value:
-        return "bad-value", f"{where}: '{error.value}' {form}", ""
-    return "bad-value", f"'{error.value}' {form}", ""  # a key
+    told = f"'{shortened(error.value)}' {error.schema.get('errorMessage', 'has the wrong form')}"
+    is_value = isinstance(node, Scalar) and node.text == error.value  # else it is a key
+    return "bad-value", f"{where}: {told}" if is_value else told, ""
 
 
 def _too_small(error: Violation, where: str, _node: Node) -> tuple[str, str, str]:

@@ -14,6 +14,7 @@ import yaml
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
 from zbuild.base.span import Span
+from zbuild.base.text import shortened
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ MAX_NODES = 200_000
 
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")  # can come from escapes; no program can be given it
+_TAG_DIRECTIVE = re.compile(r"^%TAG\b.*", re.MULTILINE)  # useless here, and libyaml compares each with all others
 _STANDARD_TAG = re.compile(r"!|tag:yaml\.org,2002:(str|int|float|bool|null|seq|map|merge)")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -60,11 +62,20 @@ def _decode(data: bytes, file: str) -> str:
         hint = "it looks like UTF-16: save it as UTF-8" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ""
         message = f"the file is not UTF-8: byte 0x{data[error.start]:02x}"
         raise _error("not-utf8", message, _place(before, file), hint) from None
+    _check_text(text, file)
+    return text
+
+
+def _check_text(text: str, file: str) -> None:
     found = _FORBIDDEN.search(text)
     if found:
         message = f"the character U+{ord(found[0]):04X} may not stand in a build file"
         raise _error("bad-character", message, _place(text[: found.start()], file))
-    return text
+    found = _TAG_DIRECTIVE.search(text)
+    if found:
+        raise _error(
+            "bad-tag", "YAML tags mean nothing here", _place(text[: found.start()], file), "take this line out"
+        )
 
 
 def _place(before: str, file: str) -> Span:
@@ -153,13 +164,13 @@ class _Reader:
     def _check_tag(self, event: yaml.Event, span: Span) -> None:
         tag = getattr(event, "tag", None)
         if tag is not None and not _STANDARD_TAG.fullmatch(tag):
-            self._fail("bad-tag", f"the YAML tag '{tag}' means nothing here", span)
+            self._fail("bad-tag", f"the YAML tag '{shortened(tag)}' means nothing here", span)
 
     def _alias(self, name: str, span: Span, depth: int) -> tuple[Node, int]:
         if name in self._open:
-            self._fail("bad-alias", f"'*{name}' stands inside what it repeats", span)
+            self._fail("bad-alias", f"'*{shortened(name)}' stands inside what it repeats", span)
         if name not in self._anchors:
-            self._fail("bad-alias", f"there is no '&{name}' before this", span)
+            self._fail("bad-alias", f"there is no '&{shortened(name)}' before this", span)
         node, weight, height = self._anchors[name]
         self._add(weight, depth + height - 1, span)
         return node, height
@@ -191,7 +202,7 @@ class _Reader:
                 self._merge(value, merged, key.span)
             elif key.text in own:
                 first = own[key.text][0].span
-                message = f"'{key.text}' is given twice: first in line {first.line}"
+                message = f"'{shortened(key.text)}' is given twice: first in line {first.line}"
                 self._fail("duplicate-key", message, key.span, "take one of them out")
             else:
                 own[key.text] = key, value

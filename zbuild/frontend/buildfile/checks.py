@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from zbuild.model.project import ImageSpec
     from zbuild.syntax.nodes import Scalar
 
+_LONGEST_CYCLE = 12  # names shown of a cycle
+
 Members = tuple["Scalar", ...]
 
 
@@ -25,6 +27,8 @@ def check_dependencies(
 ) -> None:
     """Note every `depends_on` of an unknown image, or of the image itself."""
     for image, needed in dependencies:
+        if diagnostics.full:
+            return
         if needed.text == image:
             message = f"image '{image}' depends on itself"
             diagnostics.error("cycle", message, needed.span, "take it out")
@@ -50,17 +54,21 @@ def check_tags(images: Iterable[ImageSpec], diagnostics: Diagnostics) -> None:
 def check_groups(groups: Mapping[Scalar, Members], images: Collection[str], diagnostics: Diagnostics) -> None:
     """Note groups called like an image, members that are nothing, and groups that contain themselves."""
     names = {name.text for name in groups}
+    checked: set[str] = set()
     for name, members in groups.items():
         if name.text in images:
             message = f"'{name.text}' is an image already; a group needs a name of its own"
             diagnostics.error("duplicate-name", message, name.span)
         for member in members:
-            if member.text not in images and member.text not in names:
+            if member.text not in checked and member.text not in images and member.text not in names:
+                checked.add(member.text)
                 _check_pattern(member, images, names, diagnostics)
     _check_group_cycles(groups, diagnostics)
 
 
 def _check_pattern(member: Scalar, images: Collection[str], groups: Collection[str], diagnostics: Diagnostics) -> None:
+    if diagnostics.full:
+        return
     if not is_wild(member.text):
         hint = did_you_mean(member.text, [*images, *groups])
         diagnostics.error("unknown-member", f"there is no image or group named '{member.text}'", member.span, hint)
@@ -75,7 +83,7 @@ def _check_group_cycles(groups: Mapping[Scalar, Members], diagnostics: Diagnosti
     for start in names:
         path: dict[str, list[str]] = {}
         _enter(start, path, names, groups)
-        while path and start not in done:
+        while path and start not in done and not diagnostics.full:
             current = next(reversed(path))
             if not path[current]:
                 path.pop(current)
@@ -84,7 +92,8 @@ def _check_group_cycles(groups: Mapping[Scalar, Members], diagnostics: Diagnosti
             member = path[current].pop()
             if member in path:
                 cycle = [*list(path)[list(path).index(member) :], member]
-                message = f"these groups contain each other: {' → '.join(cycle)}"
+                shown = cycle if len(cycle) <= _LONGEST_CYCLE else [*cycle[:4], "…", *cycle[-3:]]
+                message = f"these groups contain each other: {' → '.join(shown)}"
                 diagnostics.error("group-cycle", message, names[current].span)
             elif member not in done:
                 _enter(member, path, names, groups)

@@ -32,10 +32,10 @@ def is_wild(text: str) -> bool:
 
 @dataclass(slots=True)
 class Globber:
-    """Matches globs in one workspace; `folders` are those it has listed, relative to it, in order."""
+    """Matches globs in one workspace; `folders` are those it has listed, relative to it, with what is in them."""
 
     root: Path
-    folders: dict[str, None] = field(default_factory=dict)
+    folders: dict[str, list[os.DirEntry[str]]] = field(default_factory=dict)
 
     def match(self, pattern: Scalar, folder: str, diagnostics: Diagnostics) -> list[str] | None:
         """Return the files that a pattern, relative to `folder`, matches, sorted, as paths in the workspace.
@@ -53,13 +53,14 @@ class Globber:
         return sorted(walk.found)
 
     def entries(self, folder: str) -> list[os.DirEntry[str]]:
-        """List a folder, and remember that it was listed."""
-        self.folders[folder] = None
-        try:
-            with os.scandir(self.root / folder) as listing:
-                return sorted(listing, key=lambda entry: entry.name)
-        except OSError:  # gone, no folder, or not ours to read: nothing in it matches
-            return []
+        """List a folder, once."""
+        if folder not in self.folders:
+            try:
+                with os.scandir(self.root / folder) as listing:
+                    self.folders[folder] = sorted(listing, key=lambda entry: entry.name)
+            except OSError:  # gone, no folder, or not ours to read: nothing in it matches
+                self.folders[folder] = []
+        return self.folders[folder]
 
 
 def _parts(pattern: str) -> list[str]:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Stage
     from zbuild.syntax.nodes import Scalar
 
+_MOST_DECLARATIONS = 200_000  # every stage declares every argument of the file
+
 
 def parse_zimagefile(data: bytes, *, file: str, folder: str) -> Definition:
     """Return the definition that a ZImagefile holds.
@@ -58,15 +60,18 @@ def _stages(top: Mapping, scope: Scope) -> Iterable[Stage]:
         hint = "put the steps into one of the stages"
         scope.diagnostics.error("conflicting-keys", message, top.place("steps"), hint)
     stages = [(name, stage) for name, stage in top.mapping("stages").items if isinstance(stage, Mapping)]
-    scope.names = tuple(name.text.lower() for name, _ in stages)
     _check_names([name for name, _ in stages], scope)
+    if len(stages) * len(top.mapping("args").items) > _MOST_DECLARATIONS:
+        message = f"so many stages and arguments come to more than {_MOST_DECLARATIONS} declarations"
+        scope.diagnostics.error("too-many-nodes", message, top.place("args"))
+        return
     for index, (name, stage) in enumerate(stages):
         yield lower_named_stage(name, stage, top, scope, last=index == len(stages) - 1)
 
 
 def _check_names(names: Iterable[Scalar], scope: Scope) -> None:
     first: dict[str, Scalar] = {}
-    for name in names:
+    for index, name in enumerate(names):
         lower = name.text.lower()
         if lower == "scratch":
             scope.diagnostics.error("bad-value", "no stage can be called 'scratch': it means an empty base", name.span)
@@ -74,3 +79,4 @@ def _check_names(names: Iterable[Scalar], scope: Scope) -> None:
             message = f"stage '{name.text}' is there already, as '{first[lower].text}': case does not count"
             scope.diagnostics.error("duplicate-stage", message, name.span)
         first.setdefault(lower, name)
+        scope.names.setdefault(lower, index)

@@ -20,20 +20,20 @@ _ABSOLUTE = re.compile(r"/|[A-Za-z]:/")
 class Scope:
     """The file being lowered.
 
-    `folder` is where its relative paths start, in the workspace; `names` are all its stages in order, in lower case;
-    `workdirs` the final working directories of those lowered so far, None where a variable decides it.
+    `folder` is where its relative paths start, in the workspace; `names` are all its stages, in lower case, with their
+    indexes; `workdirs` the final working directories of those lowered so far, None where a variable decides it.
     """
 
     folder: str
     diagnostics: Diagnostics
-    names: tuple[str, ...] = ()
+    names: dict[str, int] = field(default_factory=dict)
     workdirs: list[str | None] = field(default_factory=list)
 
     def stage_index(self, text: str) -> int | None:
         """Return the index of the stage that a name or number means, earlier or later."""
         if text.isascii() and text.isdecimal() and len(text) < 6:  # noqa: PLR2004 - no file has 100,000 stages
             return int(text) if int(text) < len(self.names) else None
-        return self.names.index(text.lower()) if text.lower() in self.names else None
+        return self.names.get(text.lower())
 
     def earlier_stage(self, text: str) -> int | None:
         """Return the index of the stage a name or number means, if it comes before the one being lowered."""
@@ -47,7 +47,7 @@ class Scope:
             return source.text
         workdir = self.workdirs[index]
         if workdir is None or (path.startswith("$") and workdir != "/"):
-            message = f"where '{source.text}' is in stage '{self.names[index]}' depends on a variable"
+            message = f"where '{source.text}' is in the stage it comes from depends on a variable"
             self.diagnostics.error("relative-source", message, source.span, "write an absolute path")
             return source.text
         joined = posixpath.normpath(posixpath.join(workdir, path))
