@@ -17,7 +17,8 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the nearest known word, or an empty text."""
     names = list(known)
     if len(names) > _MOST_COMPARED:
-        names = nlargest(_MOST_COMPARED, names, key=lambda name: len(commonprefix((name, word))))  # noqa: RUF071 - characters count here
+        # RUF071 takes names for paths; here the characters count.
+        names = nlargest(_MOST_COMPARED, names, key=lambda name: len(commonprefix((name, word))))  # noqa: RUF071
     for written in dict.fromkeys((word, word.lower())):
         close = get_close_matches(written, names, n=1, cutoff=0.6)
         if close:
