@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from zbuild.base.errors import BuildFileError
+from zbuild.syntax import yaml_reader
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 from zbuild.syntax.yaml_reader import MAX_BYTES, MAX_DEPTH, MAX_NODES, read_yaml
 
@@ -156,3 +158,12 @@ def test_long_names_do_not_flood_messages():
     with pytest.raises(BuildFileError) as caught:
         read_yaml(b"*" + b"a" * 1_000_000, "f")
     assert len(caught.value.message) < 200
+
+
+@pytest.mark.parametrize(
+    "data", [b"[" * 100_000, b'"\\U00110000"', b'"\\ud800"', b"%YAML 1.\n--- a", b"a: *b", b"? ?", b"!<"]
+)
+def test_the_same_holds_where_libyaml_is_missing(data, monkeypatch):
+    monkeypatch.setattr(yaml_reader, "_LOADER", yaml.SafeLoader)
+    with pytest.raises(BuildFileError):
+        yaml_reader.read_yaml(data, "f")
