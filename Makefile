@@ -3,7 +3,7 @@
 
 PYTHON := .venv/bin/python
 STAMP := .venv/.setup-stamp
-# Two workers halve the tests that wait for tools; more than the cores only slows them.
+# Two workers halve the time of tests that wait for tools. A file stays on one worker: what its tests share is made once.
 WORKERS ?= 2
 BENCH ?=
 
@@ -23,7 +23,7 @@ demo: $(STAMP) ## Build examples/shop, change files, and show that only the righ
 	@$(PYTHON) scripts/demo.py
 
 test: $(STAMP) ## Run the whole test suite
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadgroup
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
 
 lint: $(STAMP) ## Check style, types, imports and the changelog
 	@sh scripts/lint.sh

@@ -36,8 +36,8 @@ import_base() {
 }
 
 rm -rf dist/wheels
-.venv/bin/python -m pip download --quiet --disable-pip-version-check --dest dist/wheels \
-    --only-binary :all: --python-version 3.11 pip dist/zbuild-*.whl 2>&1 | grep -v '^WARNING: Location' || true
+.venv/bin/python -m pip download -qq --disable-pip-version-check --dest dist/wheels \
+    --only-binary :all: --python-version 3.11 pip dist/zbuild-*.whl
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
     [ -s "$archive" ] || make_archive
     import_base

@@ -31,7 +31,7 @@ fi
 
 echo "setup: installing zbuild and its development tools into .venv"
 # Older pips have no --group, and write a console script that imports `re`: 5 ms of each start.
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-.venv/bin/python -m pip install --quiet --disable-pip-version-check --editable . --group dev
+.venv/bin/python -m pip install -qq --disable-pip-version-check --upgrade 'pip>=25.1'
+.venv/bin/python -m pip install -qq --disable-pip-version-check --editable . --group dev
 
 sh scripts/shop_rootfs.sh

@@ -20,7 +20,6 @@ from support.storage import Storage
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-pytestmark = pytest.mark.xdist_group("shop")  # one worker: the shop is built once
 
 SHOP = Path(__file__).parents[2] / "examples/shop"
 PROGRAM = "services/cart/src/total.shop"

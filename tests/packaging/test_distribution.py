@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.xdist_group("packaging")  # one worker: the distributions are built once
 
 ROOT = Path(__file__).parents[2]
 DATA = {"schemas/": "zbuild/_data/schemas/", "recipes/": "zbuild/_data/recipes/"}
