@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbuild.api.find import find_root
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Graph
     from zbuild.plan.types import Plan, StageExplanation
 
-BUILD_FILES = ("zbuild.yaml", "ZPipeline.yaml", "ZPipeline.yml")
 _KEPT_LOGS = 20
 
 
@@ -44,7 +44,7 @@ class Workspace:
 
     @classmethod
     def find(cls, start: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> Workspace:
-        """Return the workspace that a folder lies in: the nearest one upwards; with `file`, that file's folder.
+        """Return the workspace that a folder lies in; with `file`, that file's folder.
 
         Raises UsageError when there is none.
         """
@@ -53,15 +53,7 @@ class Workspace:
             if not path.is_file():
                 raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
             return cls(path.parent, file=path.name, variables=variables)
-        absolute = Path(os.path.abspath(start))  # noqa: PTH100
-        for folder in (absolute, *absolute.parents):
-            if any((folder / name).is_file() for name in BUILD_FILES):
-                return cls(folder, variables=variables)
-        raise UsageError(
-            "no-workspace",
-            f"there is no zbuild.yaml in {absolute}, nor in any folder above it",
-            hint="go to your workspace, name it with -C, or write a zbuild.yaml",
-        )
+        return cls(find_root(start, variables or {}), variables=variables)
 
     def validate(self) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""

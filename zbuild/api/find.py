@@ -1,0 +1,50 @@
+"""Finds the workspace that a folder lies in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zbuild.base.errors import BuildFileError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BUILD_FILES = ("zbuild.yaml", "ZPipeline.yaml", "ZPipeline.yml")
+
+
+def find_root(start: Path, variables: Mapping[str, str]) -> Path:
+    """Return the root of the workspace that a folder lies in.
+
+    It is the nearest folder upwards with a workspace's build file; but where a workspace further up includes that
+    very file, the whole workspace is meant, not the part that cannot stand alone. Raises UsageError when there is none.
+    """
+    absolute = Path(os.path.abspath(start))  # noqa: PTH100 - resolve() would follow links
+    found = [path for folder in (absolute, *absolute.parents) if (path := _build_file(folder))]
+    if not found:
+        raise UsageError(
+            "no-workspace",
+            f"there is no zbuild.yaml in {absolute}, nor in any folder above it",
+            hint="go to your workspace, name it with -C, or write a zbuild.yaml",
+        )
+    nearest, *further = found
+    including = (path for path in reversed(further) if _includes(path, nearest, variables))
+    return next(including, nearest).parent
+
+
+def _build_file(folder: Path) -> Path | None:
+    return next((folder / name for name in BUILD_FILES if (folder / name).is_file()), None)
+
+
+def _includes(file: Path, other: Path, variables: Mapping[str, str]) -> bool:
+    """Say whether a workspace reads another build file; one whose text has no `include` is not even parsed."""
+    from zbuild.frontend.load import load_project  # noqa: PLC0415 - workspaces seldom lie in each other
+
+    try:
+        if b"include" not in file.read_bytes():
+            return False
+        project = load_project(file.parent, variables=variables)
+    except (OSError, BuildFileError):
+        return False
+    return other.relative_to(file.parent).as_posix() in project.files
