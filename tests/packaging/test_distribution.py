@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-
 ROOT = Path(__file__).parents[2]
 DATA = {"schemas/": "zbuild/_data/schemas/", "recipes/": "zbuild/_data/recipes/"}
 
