@@ -95,8 +95,8 @@ COPY src/file0.txt /deps/
 RUN cat /deps/* > /dependencies
 
 FROM deps AS build
-COPY src/ /src/
-RUN cat /src/* /dependencies > /program{index}
+COPY src/ /own/
+RUN cat /own/* /dependencies > /program{index}
 
 FROM {base}
 COPY --from=build /program{index} /bin/

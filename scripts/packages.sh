@@ -14,6 +14,7 @@ runc runc
 docker-registry docker-registry
 skopeo skopeo
 tmux tmux
+pgrep procps
 mmdebstrap mmdebstrap'
 if [ "${1:-}" = bench ]; then
     wanted="$wanted
@@ -27,6 +28,7 @@ done)
 # A dynamic busybox cannot start in an image made from scratch; ensurepip is what `python3 -m venv` needs.
 if ! dpkg -s busybox-static >/dev/null 2>&1; then missing="$missing busybox-static"; fi
 if ! python3 -c 'import ensurepip' >/dev/null 2>&1; then missing="$missing python3-venv"; fi
+# shellcheck disable=SC2086 # a list of words
 missing=$(echo $missing | tr ' ' '\n' | sort -u | tr '\n' ' ')
 [ -n "${missing% }" ] || exit 0
 
