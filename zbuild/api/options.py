@@ -54,10 +54,11 @@ class ImageReport:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """All images that were asked for, as they stand at the end of the run."""
+    """The `targets` that were asked for, and every image they brought along, as they stand at the end of the run."""
 
     images: tuple[ImageReport, ...]
     seconds: float
+    targets: tuple[str, ...] = ()
     proof: Proof | None = None
 
     def with_proof(self, proof: Proof) -> BuildReport:

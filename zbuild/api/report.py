@@ -7,16 +7,25 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.build import needed_stages
 from zbuild.api.options import BuildReport, ImageReport, StageReport
+from zbuild.graph.types import ImageNode
 
 if TYPE_CHECKING:
     from zbuild.api.build import Build
-    from zbuild.graph.types import Graph, ImageNode
+    from zbuild.graph.types import Graph
 
 
 def make_report(graph: Graph, build: Build, started: float) -> BuildReport:
     """Report every image whose result is there; `started` is on the monotonic clock."""
-    images = tuple(_image(graph, build, node) for node in graph.images if node.vertex in build.finished)
-    return BuildReport(images, time.monotonic() - started)
+    nodes = (*graph.images, *_unnamed(graph))
+    images = tuple(_image(graph, build, node) for node in nodes if node.vertex in build.finished)
+    return BuildReport(images, time.monotonic() - started, graph.targets)
+
+
+def _unnamed(graph: Graph) -> tuple[ImageNode, ...]:
+    """Return what was built without being an image of the workspace: nested builds, and stages that are targets."""
+    named = {graph.by_id()[node.vertex].image for node in graph.images}
+    outputs = {vertex.image: vertex.id for vertex in graph.vertices if vertex.output and vertex.image not in named}
+    return tuple(ImageNode(image, vertex) for image, vertex in outputs.items())
 
 
 def _image(graph: Graph, build: Build, node: ImageNode) -> ImageReport:

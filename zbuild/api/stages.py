@@ -131,9 +131,9 @@ class StageRunner:
 
     def _build(self, name: str, described: Described, key: str, started: float) -> Finished | None:
         """Build a stage; None when its inputs changed meanwhile, in which case nothing is recorded."""
-        decision = self._decisions[name]
+        reason = self._reason(name)
         order = self._order(name, described, key)
-        self._setup.emit(StageStarted(name, decision.reason, len(order.steps)))
+        self._setup.emit(StageStarted(name, reason, len(order.steps)))
         self._setup.records.begin(key, order.names)
         result = self._setup.backend.build(order, self._setup.emit)
         if not self._unchanged(described):
@@ -144,8 +144,17 @@ class StageRunner:
         with self._guard:
             self._built[key] = record
             self._present.add(record.image_id)
-        self._setup.emit(StageFinished(name, "run", seconds, decision.reason, record.image_id))
-        return Finished(record, "run", seconds, decision.reason, order.log)
+        self._setup.emit(StageFinished(name, "run", seconds, reason, record.image_id))
+        return Finished(record, "run", seconds, reason, order.log)
+
+    def _reason(self, name: str) -> str:
+        """Return why a stage runs; for one that might not have, what has decided it."""
+        decision = self._decisions[name]
+        if decision.action != "maybe":
+            return decision.reason
+        inputs = decision.described.vertex.inputs
+        ran = [source for source in inputs if self._results[source] in self._built.values()]
+        return f"what it copies from {' and '.join(ran)} came out different"
 
     def _order(self, name: str, described: Described, key: str) -> StageBuild:
         vertex = described.vertex

@@ -26,7 +26,7 @@ def leave_stamp(
     stamp: dict[str, object] = {
         "rows": list(proof.rows),
         "indexes": list(proof.indexes),
-        "images": len(report.images),
+        "images": len(report.targets),
         "told": told,
         "files": files,
     }
