@@ -14,6 +14,7 @@ from zbuild.model.steps import FolderStep, Selection
 if TYPE_CHECKING:
     from pathlib import Path
 
+    import pytest
     from support.buildah_store import BuildahStore
     from support.lab import Lab
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 def test_copy_and_run_take_four_calls(buildah_lab: Lab, runner: RecordingRunner) -> None:
     buildah_lab.put("f")
     buildah_lab.build("four", FolderStep("/d"), buildah_lab.copy("f", dest="/d/"), run("/bin/touch", "/x"))
-    assert runner.called == ["from", "mount", "run", "commit"]
+    assert runner.called == ["from", "mount", "runc", "commit"]
 
 
-def test_run_alone_needs_no_mount(buildah_lab: Lab, runner: RecordingRunner) -> None:
+def test_buildahs_run_needs_no_mount(
+    buildah_lab: Lab, runner: RecordingRunner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZBUILD_RUN", "buildah")
     buildah_lab.build("three", run("/bin/touch", "/x"))
     assert runner.called == ["from", "run", "commit"]
 

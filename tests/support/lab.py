@@ -110,12 +110,13 @@ def run(*argv: str, **fields: Any) -> RunStep:
 
 
 class RecordingRunner(Runner):
-    """Runs commands, and notes which of buildah's were called."""
+    """Runs commands, and notes which of buildah's were called; of another program, its name."""
 
     def __init__(self) -> None:
         super().__init__()
         self.called: list[str] = []
 
     def run(self, command: Command, on_line: OnLine | None = None, *, cleanup: bool = False) -> Completed:
-        self.called.append(command.argv[1])
+        program = command.argv[0].rpartition("/")[2]
+        self.called.append(command.argv[1] if program == "buildah" else program)
         return super().run(command, on_line, cleanup=cleanup)

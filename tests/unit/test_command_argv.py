@@ -6,6 +6,7 @@ import pytest
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.commands import Isolation
+from zbuild.backend.buildah.run_mount import Bind, Tmpfs, mount_flags
 from zbuild.backend.command import Command, hide
 from zbuild.base.platform import parse_platform
 from zbuild.model.steps import RunStep
@@ -68,25 +69,20 @@ def test_only_loopback_is_pulled_without_tls() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "target", "access", "flags"),
+    ("mount", "flags"),
     [
-        ("/a, b", "/c d", "ro", ("--volume", "/a, b:/c d:ro")),
-        ("/a:b", "/c", "rw", ("--mount", "type=bind,source=/a:b,target=/c,rw")),
-        ("/a", "/c", "O", ("--volume", "/a:/c:O")),
+        (Bind("/a, b", "/c d", "ro"), ("--volume", "/a, b:/c d:ro")),
+        (Bind("/a:b", "/c", "rw"), ("--mount", "type=bind,source=/a:b,target=/c,rw")),
+        (Bind("/a", "/c", "O"), ("--volume", "/a:/c:O")),
+        (Tmpfs("/t"), ("--mount", "type=tmpfs,target=/t")),
+        (Tmpfs("/t", 5), ("--mount", "type=tmpfs,target=/t,tmpfs-size=5")),
     ],
 )
-def test_volume_takes_odd_paths(source: str, target: str, access: str, flags: tuple[str, ...]) -> None:
-    assert commands.volume(source, target, access) == flags
+def test_mounts_take_odd_paths(mount: Bind | Tmpfs, flags: tuple[str, ...]) -> None:
+    assert mount_flags((mount, mount)) == flags + flags
 
 
-@pytest.mark.parametrize(("source", "access"), [("/a:b,c", "ro"), ("/a:b", "O")])
-def test_volume_refuses_what_buildah_would_misread(source: str, access: str) -> None:
-    with pytest.raises(ValueError, match="buildah takes no such path"):
-        commands.volume(source, "/c", access)
-
-
-def test_tmpfs() -> None:
-    assert commands.tmpfs("/t", 0) == ("--mount", "type=tmpfs,target=/t")
-    assert commands.tmpfs("/t", 5) == ("--mount", "type=tmpfs,target=/t,tmpfs-size=5")
-    with pytest.raises(ValueError, match="takes no ','"):
-        commands.tmpfs("/t,size=1", 0)
+@pytest.mark.parametrize("mount", [Bind("/a:b,c", "/c", "ro"), Bind("/a:b", "/c", "O"), Tmpfs("/t,size=1")])
+def test_mounts_that_buildah_would_misread_are_refused(mount: Bind | Tmpfs) -> None:
+    with pytest.raises(ValueError, match="buildah takes no"):
+        mount_flags((mount,))

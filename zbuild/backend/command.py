@@ -18,6 +18,7 @@ class Command:
 
     `env` is added to zbuild's own environment. `stdin` is all the program can read. `timeout` and `silence` are
     seconds, 0 = none: how long it may take, and how long it may write nothing. `redact` are texts never to be printed.
+    `umask` -1 is zbuild's own.
     """
 
     argv: tuple[str, ...]
@@ -27,6 +28,7 @@ class Command:
     timeout: float = 0
     silence: float = 0
     redact: tuple[str, ...] = ()
+    umask: int = -1
 
     def __str__(self) -> str:
         return shlex.join(hide(argument, self.redact) for argument in self.argv)

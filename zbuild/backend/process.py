@@ -110,6 +110,7 @@ def _start(command: Command, stack: ExitStack) -> subprocess.Popen[bytes]:
             cwd=command.cwd or None,
             env={**os.environ, **dict(command.env)} if command.env else None,
             start_new_session=True,
+            umask=command.umask,
             bufsize=0,
         )
     except (OSError, ValueError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.direct import goes_direct
 from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.image_roots import ImageRoots
 from zbuild.backend.buildah.resolve import resolve
@@ -44,8 +45,11 @@ class BuildahBackend:
         """Say what works here. Raises BackendError when nothing does."""
         facts = self._engine.facts
         failed = f"; {'; '.join(facts.failed)}" if facts.failed else ""
-        detail = f"buildah {facts.version}, {self._engine.isolation}, {facts.driver} at {facts.graphroot}{failed}"
-        return Capabilities(("linux",), run=True, networks=networks(facts.isolation), detail=detail)
+        way = "by the runtime itself" if goes_direct(facts) else "by buildah run"
+        detail = f"buildah {facts.version}, RUN {way} ({self._engine.isolation}), {facts.driver} at {facts.graphroot}"
+        if facts.not_direct:
+            failed += f"; not directly: {facts.not_direct}"
+        return Capabilities(("linux",), run=True, networks=networks(facts.isolation), detail=detail + failed)
 
     def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
         """Find a base image. Raises RegistryError."""

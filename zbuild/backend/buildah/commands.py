@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from zbuild.backend.command import Command
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from zbuild.model.steps import RunStep
 
 SCRATCH = "scratch"
-Access: TypeAlias = Literal["ro", "rw", "O"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,27 +109,6 @@ def pull(reference: str, platform: Platform | None, *, insecure: bool, timeout: 
 def config(container: str, flags: Sequence[str]) -> Command:
     """Change a container's configuration."""
     return _buildah("config", *flags, container)
-
-
-def volume(source: str, target: str, access: Access) -> tuple[str, ...]:
-    """Return the flags that bind a file or folder of the host; with `O` what is written to it is dropped.
-
-    `--volume` cannot take a colon, and `--mount` neither a comma nor `O`. Raises ValueError for a path with these.
-    """
-    if ":" not in source + target:
-        return ("--volume", f"{source}:{target}:{access}")
-    if "," not in source + target and access != "O":
-        return ("--mount", f"type=bind,source={source},target={target},{access}")
-    msg = f"cannot mount {source} at {target}: buildah takes no such path"
-    raise ValueError(msg)
-
-
-def tmpfs(target: str, size: int) -> tuple[str, ...]:
-    """Return the flags of an empty folder in memory; `size` in bytes, 0 = no limit. Raises ValueError for a comma."""
-    if "," in target:
-        msg = f"cannot mount a tmpfs at {target}: buildah takes no ',' there"
-        raise ValueError(msg)
-    return ("--mount", f"type=tmpfs,target={target}" + (f",tmpfs-size={size}" if size else ""))
 
 
 def _buildah(*arguments: str) -> Command:

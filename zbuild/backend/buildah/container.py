@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.base.errors import BackendError
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -46,6 +47,14 @@ class Container:
         if self._root is None:
             self._root = os.fsencode(self._engine.call(commands.mount(self.name)))
         return self._root
+
+    @property
+    def id(self) -> str:
+        """Its id in the store. Raises BackendError when it is gone."""
+        for container_id, names in self._engine.store.containers().items():
+            if self.name in names:
+                return container_id
+        raise BackendError("container-gone", f"the working container {self.name} is no longer in the store")
 
     def remove(self) -> None:
         """Remove it, if it is there."""

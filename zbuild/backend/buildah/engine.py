@@ -10,6 +10,7 @@ from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.commands import Isolation
 from zbuild.backend.buildah.names import Names
 from zbuild.backend.buildah.probe import probe
+from zbuild.backend.buildah.runtime_run import Runtime
 from zbuild.backend.buildah.store import Store
 from zbuild.backend.faults import says_disk_full
 from zbuild.base.errors import BackendError, ImageGoneError
@@ -49,6 +50,11 @@ class Engine:
     def isolation(self) -> Isolation:
         """How RUN is isolated."""
         return Isolation(self.facts.isolation, self.facts.runtime)
+
+    @property
+    def runtime(self) -> Runtime:
+        """The OCI runtime, for runs without buildah; its program is "" where there is none."""
+        return Runtime(self.facts.runtime, Path(self.facts.runroot))
 
     def call(self, command: Command, *, cleanup: bool = False) -> str:
         """Run a buildah command and return what it printed.

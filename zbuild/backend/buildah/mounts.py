@@ -15,7 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
-from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.run_mount import Bind, Tmpfs
 from zbuild.backend.rootfs import Attributes, Rootfs
 from zbuild.base.digest import xxh
 from zbuild.base.errors import StageError
@@ -24,7 +24,7 @@ from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, Tm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from zbuild.backend.buildah.commands import Access
+    from zbuild.backend.buildah.run_mount import RunMount
     from zbuild.backend.process import Runner
     from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, RunStep
@@ -42,16 +42,16 @@ class MountSources:
 
 
 class _Mount(NamedTuple):
-    """A mount made ready: buildah's flags, and what its target has to be."""
+    """A mount made ready, and what its target has to be."""
 
-    flags: tuple[str, ...]
+    mount: RunMount
     target: bytes
     is_file: bool = False
 
 
 @contextmanager
-def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple[str, ...]]:
-    """Prepare a step's mounts for one run, yielding buildah's flags; the places made for them go afterwards.
+def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple[RunMount, ...]]:
+    """Prepare a step's mounts for one run, yielding them made ready; the places made for them go afterwards.
 
     Raises StageError for a mount that cannot be.
     """
@@ -60,13 +60,11 @@ def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple
         try:
             mounts = [mounting.prepare(mount) for mount in step.mounts]
             made = _make_places(root, mounts)
-        except ValueError as error:
-            raise StageError("bad-mount", str(error), span=step.span) from None
         except OSError as error:
             message = f"cannot mount for '{step.text}': {error.strerror}: {os.fsdecode(error.filename or b'')}"
             raise StageError("bad-mount", message, span=step.span) from error
         try:
-            yield tuple(flag for mount in mounts for flag in mount.flags)
+            yield tuple(mount.mount for mount in mounts)
         finally:
             _remove_places(root, made)
 
@@ -92,26 +90,26 @@ def _remove_places(root: bytes, made: list[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Mounting:
-    """Turns mounts into flags; what is held for the run (locks) goes onto the stack."""
+    """Makes mounts ready; what is held for the run (locks) goes onto the stack."""
 
     step: RunStep
     sources: MountSources
     stack: ExitStack
 
     def prepare(self, mount: Mount) -> _Mount:
-        """Find, and where need be make, a mount's source. Raises OSError, ValueError and StageError."""
+        """Find, and where need be make, a mount's source. Raises OSError and StageError."""
         target = os.fsencode(mount.target)
         match mount:
             case CacheMount():
-                access: Access = "ro" if mount.readonly else "rw"
-                return _Mount(commands.volume(str(self._cache(mount)), mount.target, access), target)
+                bind = Bind(str(self._cache(mount)), mount.target, "ro" if mount.readonly else "rw")
+                return _Mount(bind, target)
             case BindMount():
                 # What is written to a bind is dropped: neither context nor image may change by a RUN.
                 source = self._bind_source(mount)
-                flags = commands.volume(str(source), mount.target, "O" if mount.readwrite else "ro")
-                return _Mount(flags, target, is_file=not source.is_dir())
+                bind = Bind(str(source), mount.target, "O" if mount.readwrite else "ro")
+                return _Mount(bind, target, is_file=not source.is_dir())
             case TmpfsMount():
-                return _Mount(commands.tmpfs(mount.target, mount.size), target)
+                return _Mount(Tmpfs(mount.target, mount.size), target)
             case SecretMount() | SshMount():
                 kind = "secret" if isinstance(mount, SecretMount) else "ssh"
                 raise StageError("not-yet", f"{kind} mounts are not supported yet", span=self.step.span)

@@ -1,33 +1,28 @@
-"""Finds out once what works on this machine: where the storage is, and which isolation really runs a program.
-
-`buildah info` names a runtime but does not say that it works (crun refuses hybrid cgroups), so a program is run.
-"""
+"""Finds out once what works on this machine: where the storage is, and what really runs a program (see `trial.py`)."""
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
-import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.commands import Isolation
-from zbuild.backend.buildah.exit_program import exit_program
+from zbuild.backend.buildah.trial import RUNTIMES, choose_isolation, trial_container, try_direct
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BackendError
-from zbuild.model.steps import RunStep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from zbuild.backend.buildah.oci_spec import Spec
     from zbuild.backend.process import Runner
 
 ISOLATION_VARIABLE = "ZBUILD_ISOLATION"
-_RUNTIMES = ("crun", "runc")
-_PROBE = "zbuild-probe"
 # What decides which storage.conf is read, and what it can be overruled by (containers-storage.conf(5)).
 _STORAGE_VARIABLES = (
     "CONTAINERS_STORAGE_CONF",
@@ -37,9 +32,14 @@ _STORAGE_VARIABLES = (
     "XDG_CONFIG_HOME",
     "XDG_DATA_HOME",
 )
+_RUN_VARIABLES = ("CONTAINERS_CONF", "CONTAINERS_CONF_OVERRIDE", "TMPDIR", ISOLATION_VARIABLE)
+# What the storage and the spec of a RUN are made of (containers.conf(5), containers-mounts.conf(5), oci-hooks(5)).
 _SETTINGS = tuple(
-    f"{folder}/containers/{name}.conf" for folder in ("/etc", "/usr/share") for name in ("storage", "containers")
+    f"{folder}/containers/{name}"
+    for folder in ("/etc", "/usr/share")
+    for name in ("storage.conf", "containers.conf", "containers.conf.d", "seccomp.json", "mounts.conf", "oci/hooks.d")
 )
+_LIMITS = (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC)
 
 
 class Memory(Protocol):
@@ -56,14 +56,21 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was found: buildah's version, the storage, the isolation that works, and why others do not."""
+    """What was found: buildah's version, the storage, the isolation that works, and why others do not.
+
+    `templates` holds buildah's specs of a RUN by network, when the runtime works without buildah (see `oci_spec.py`);
+    when it does not, `not_direct` says why.
+    """
 
     version: str
     graphroot: str
+    runroot: str
     driver: str
     isolation: str
     runtime: str
     failed: tuple[str, ...] = ()
+    templates: dict[str, Spec] = field(default_factory=dict)
+    not_direct: str = ""
 
 
 def probe(runner: Runner, memory: Memory, new_name: Callable[[], str]) -> Facts:
@@ -93,12 +100,12 @@ def _read(text: str) -> Facts | None:
 
 
 def _fingerprint() -> str:
-    programs = [shutil.which(name) or "" for name in ("buildah", *_RUNTIMES)]
-    config = os.environ.get("CONTAINERS_STORAGE_CONF", "")
-    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers/storage.conf"
-    files = [*programs, *_SETTINGS, config, str(home)]
-    variables = [os.environ.get(name) for name in (*_STORAGE_VARIABLES, ISOLATION_VARIABLE)]
-    return xxh((*(_identity(file) for file in files), *variables))
+    programs = [shutil.which(name) or "" for name in ("buildah", *RUNTIMES)]
+    own = [os.environ.get(name, "") for name in ("CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF")]
+    home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers"
+    files = [*programs, *_SETTINGS, *own, str(home / "storage.conf"), str(home / "containers.conf")]
+    variables = [os.environ.get(name) for name in (*_STORAGE_VARIABLES, *_RUN_VARIABLES)]
+    return xxh((*map(_identity, files), *variables, *map(resource.getrlimit, _LIMITS)))
 
 
 def _identity(path: str) -> tuple[str, int, int]:
@@ -114,54 +121,25 @@ def _probe(runner: Runner, new_name: Callable[[], str]) -> Facts:
     info = runner.run(commands.info())
     if info.returncode:
         raise BackendError("buildah-failed", f"buildah does not work here: {' '.join(info.stderr)}")
-    found = json.loads(info.stdout)
-    isolation, failed = _choose(runner, new_name, str(found["host"].get("OCIRuntime") or ""))
+    found: dict[str, Any] = json.loads(info.stdout)
     store = found["store"]
+    with trial_container(runner, new_name()) as container:
+        isolation, failed = _asked() or choose_isolation(runner, container, found["host"].get("OCIRuntime") or "")
+        direct = try_direct(runner, container, isolation.runtime, Path(store["RunRoot"]))
     words = version.stdout.split()
     return Facts(
         words[2] if len(words) > 2 else "",  # noqa: PLR2004 - "buildah version 1.28.2 (…)"
         store["GraphRoot"],
+        store["RunRoot"],
         store["GraphDriverName"],
         isolation.kind,
         isolation.runtime,
         failed,
+        direct.templates,
+        direct.problem,
     )
 
 
-def _choose(runner: Runner, new_name: Callable[[], str], named: str) -> tuple[Isolation, tuple[str, ...]]:
-    """Return the first isolation that works, and why those before it do not."""
-    asked = os.environ.get(ISOLATION_VARIABLE, "")
-    if asked:
-        kind, _, runtime = asked.partition(":")
-        return Isolation(kind, runtime), ()
-    program = exit_program(os.uname().machine)
-    if program is None:
-        return Isolation("chroot"), ("nothing else was tried: no test program for this machine",)
-    failed: list[str] = []
-    for candidate in _candidates(named):
-        problem = _try(runner, new_name(), candidate, program)
-        if not problem:
-            return candidate, tuple(failed)
-        failed.append(f"{candidate}: {problem}")
-    raise BackendError("no-isolation", "no isolation works for RUN: " + "; ".join(failed))
-
-
-def _candidates(named: str) -> list[Isolation]:
-    runtimes = dict.fromkeys(filter(None, (shutil.which(name) for name in filter(None, (named, *_RUNTIMES)))))
-    return [*(Isolation("oci", runtime) for runtime in runtimes), Isolation("chroot")]
-
-
-def _try(runner: Runner, container: str, isolation: Isolation, program: bytes) -> str:
-    """Run the program in a scratch container. Returns what went wrong, "" for nothing."""
-    try:
-        for command in (commands.create(container, commands.SCRATCH), commands.mount(container)):
-            done = runner.run(command)
-            if done.returncode:
-                return " ".join(done.stderr)
-        file = Path(done.stdout.rstrip("\n")) / _PROBE
-        file.write_bytes(program)
-        file.chmod(stat.S_IRWXU)
-        done = runner.run(commands.run(container, RunStep((f"/{_PROBE}",)), isolation, "host", ()))
-        return " ".join(done.stderr) or f"exit code {done.returncode}" if done.returncode else ""
-    finally:
-        runner.run(commands.remove_containers([container]), cleanup=True)
+def _asked() -> tuple[Isolation, tuple[str, ...]] | None:
+    kind, _, runtime = os.environ.get(ISOLATION_VARIABLE, "").partition(":")
+    return (Isolation(kind, runtime), ()) if kind else None

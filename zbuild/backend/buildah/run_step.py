@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.direct import fits, goes_direct
+from zbuild.backend.buildah.run_mount import mount_flags
 from zbuild.backend.buildah.run_output import RunOutput
+from zbuild.backend.buildah.runtime_run import RunContainer, run_directly
 from zbuild.backend.process import CommandTimeoutError
 from zbuild.base.errors import StageError
+from zbuild.model.image_config import ImageConfig
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.engine import Engine
-    from zbuild.backend.command import Command
-    from zbuild.backend.process import Completed
+    from zbuild.backend.buildah.run_mount import RunMount
     from zbuild.backend.transcript import Transcript
-    from zbuild.base.errors import ZbuildError
     from zbuild.model.steps import RunStep
 
 RETRY_PAUSE = 3.0
@@ -24,38 +28,89 @@ _OWN_FAULT = 125
 _BAD_USER = ("unknown user", "unknown group", "no matching entries in passwd")
 
 
-def run_step(
-    engine: Engine, container: str, index: int, step: RunStep, volumes: Sequence[str], transcript: Transcript
-) -> None:
+class BaseSettings(NamedTuple):
+    """What a stage's base brings into its RUNs: its configuration, name and id; nothing for scratch."""
+
+    config: ImageConfig = ImageConfig()
+    name: str = ""
+    image_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A RUN to be carried out in a working container, whose image was made with `base`."""
+
+    engine: Engine
+    container: Container
+    base: BaseSettings
+    step: RunStep
+    mounts: Sequence[RunMount]
+    transcript: Transcript
+
+
+def run_step(run: Run, index: int) -> None:
     """Run a step's command, as often as its retries allow, three seconds apart.
 
     Raises StageError with the command's exit code, BackendError when buildah itself failed.
     """
-    for attempt in range(step.retries + 1):
+    for attempt in range(run.step.retries + 1):
         try:
-            _attempt(engine, container, step, volumes, transcript)
+            _attempt(run)
         except StageError as error:
-            if attempt == step.retries or error.code not in ("run-failed", "run-timeout"):
+            if attempt == run.step.retries or error.code not in ("run-failed", "run-timeout"):
                 raise
-            transcript.retried(index, attempt + 1, error.message)
-            engine.runner.sleep(RETRY_PAUSE)
+            run.transcript.retried(index, attempt + 1, error.message)
+            run.engine.runner.sleep(RETRY_PAUSE)
         else:
             return
 
 
-def _attempt(engine: Engine, container: str, step: RunStep, volumes: Sequence[str], transcript: Transcript) -> None:
-    command = commands.run(container, step, engine.isolation, _network(engine, step), volumes)
-    output = RunOutput(transcript.line)
+def _attempt(run: Run) -> None:
+    network = _network(run.engine, run.step)
+    facts = run.engine.facts
+    direct = goes_direct(facts) and fits(run.step, network, run.mounts, run.base.config, facts)
     try:
-        done = engine.runner.run(command, output.line)
+        returncode = _by_runtime(run, network) if direct else _by_buildah(run, network)
     except CommandTimeoutError as error:
-        raise _failed("run-timeout", f"'{step.text}' was {error.message}", step, transcript) from None
-    if done.returncode == 0:
-        return
+        raise _failed("run-timeout", f"'{run.step.text}' was {error.message}", run) from None
+    if returncode:
+        raise _failed("run-failed", f"'{run.step.text}' ended with exit code {returncode}", run, returncode)
+
+
+def _by_runtime(run: Run, network: str) -> int:
+    engine, container, base = run.engine, run.container, run.base
+    place = RunContainer(
+        container.name,
+        container.id,
+        container.root,
+        base.config.env,
+        base.config.user,
+        base.name,
+        base.image_id,
+        engine.facts.version,
+    )
+    template = engine.facts.templates[network]
+    try:
+        return run_directly(
+            engine.runtime, engine.runner, template, place, run.step, run.mounts, run.transcript.line
+        ).returncode
+    except LookupError:
+        raise _unknown_user(run) from None
+
+
+def _by_buildah(run: Run, network: str) -> int:
+    engine = run.engine
+    try:
+        flags = mount_flags(run.mounts)
+    except ValueError as error:
+        raise StageError("bad-mount", str(error), span=run.step.span) from None
+    command = commands.run(run.container.name, run.step, engine.isolation, network, flags)
+    output = RunOutput(run.transcript.line)
+    done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:
-        raise _own_fault(engine, command, done, step, transcript)
-    message = f"'{step.text}' ended with exit code {done.returncode}"
-    raise _failed("run-failed", message, step, transcript, done.returncode)
+        said = " ".join(done.stderr)
+        raise _unknown_user(run) if any(sign in said for sign in _BAD_USER) else engine.error(command, done)
+    return done.returncode
 
 
 def _network(engine: Engine, step: RunStep) -> str:
@@ -73,16 +128,12 @@ def networks(isolation: str) -> tuple[str, ...]:
     return ("host",) if isolation == "chroot" else ("host", "none", "private")
 
 
-def _own_fault(engine: Engine, command: Command, done: Completed, step: RunStep, transcript: Transcript) -> ZbuildError:
-    said = " ".join(done.stderr)
-    if any(sign in said for sign in _BAD_USER):
-        return _failed("unknown-user", f"the image has no user '{step.user}'", step, transcript)
-    return engine.error(command, done)
+def _unknown_user(run: Run) -> StageError:
+    return _failed("unknown-user", f"the image has no user '{run.step.user or run.base.config.user}'", run)
 
 
-def _failed(
-    code: str, message: str, step: RunStep, transcript: Transcript, returncode: int | None = None
-) -> StageError:
+def _failed(code: str, message: str, run: Run, returncode: int | None = None) -> StageError:
+    transcript = run.transcript
     return StageError(
-        code, message, span=step.span, returncode=returncode, tail=tuple(transcript.tail), log=transcript.log
+        code, message, span=run.step.span, returncode=returncode, tail=tuple(transcript.tail), log=transcript.log
     )

@@ -11,7 +11,7 @@ from zbuild.backend.buildah.config_flags import config_flags, lost_settings
 from zbuild.backend.buildah.container import Container
 from zbuild.backend.buildah.image_json import diff_ids, parse_config
 from zbuild.backend.buildah.mounts import MountSources, mounted
-from zbuild.backend.buildah.run_step import run_step
+from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
@@ -21,7 +21,6 @@ from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
-from zbuild.model.image_config import ImageConfig
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, StageOrigin
 
 if TYPE_CHECKING:
@@ -43,31 +42,32 @@ class StageRun:
         self._order = order
         self._emit = emit
         self._sources = MountSources(caches, self._tree, engine.runner)
+        self._base = BaseSettings()
 
     def build(self) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
-        base = self._base_config()
+        self._base = self._base_settings()
         with Transcript(self._order, self._emit) as transcript, self._container() as container:
             seconds = tuple(
                 self._timed(container, index, step, transcript) for index, step in enumerate(self._order.steps, 1)
             )
             exports = self._digests(container)
-            self._configure(container, base)
+            self._configure(container)
             image_id = self._commit(container)
         return self._result(image_id, seconds, exports)
 
-    def _base_config(self) -> ImageConfig:
+    def _base_settings(self) -> BaseSettings:
         """Return the configuration that the base really has: a stage's image may lack what its format cannot hold."""
         base = self._order.base
         if base is None:
-            return ImageConfig()
-        self._engine.store.image(base.image_id)
+            return BaseSettings()
+        image = self._engine.store.image(base.image_id)
         config = parse_config(self._engine.store.config(base.image_id))
         if config.onbuild:
             # `buildah from` would run them by itself, and not in the stage's shell.
             triggers = "; ".join(config.onbuild)
             raise StageError("not-yet", f"the base image has ONBUILD instructions, which do not work yet: {triggers}")
-        return config
+        return BaseSettings(config, next(iter(image.names), ""), base.image_id)
 
     def _container(self) -> Container:
         order = self._order
@@ -87,10 +87,10 @@ class StageRun:
     def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
         match step:
             case RunStep() if step.mounts:
-                with mounted(step, container.root, self._sources) as volumes:
-                    run_step(self._engine, container.name, index, step, volumes, transcript)
+                with mounted(step, container.root, self._sources) as mounts:
+                    run_step(Run(self._engine, container, self._base, step, mounts, transcript), index)
             case RunStep():
-                run_step(self._engine, container.name, index, step, (), transcript)
+                run_step(Run(self._engine, container, self._base, step, (), transcript), index)
             case CopyStep():
                 with Rootfs(container.root) as root:
                     copy_step(root, step, self._tree(step.origin), self._engine.runner.check)
@@ -113,11 +113,11 @@ class StageRun:
     def _digests(self, container: Container) -> tuple[tuple[Selection, str], ...]:
         return digest_exports(container.root, self._order.exports) if self._order.exports else ()
 
-    def _configure(self, container: Container, base: ImageConfig) -> None:
+    def _configure(self, container: Container) -> None:
         order = self._order
         for setting in lost_settings(order.config, order.format):
             self._emit(Notice(f"{order.stage}: an image of format {order.format} cannot hold {setting}", "warning"))
-        flags = config_flags(base, order.config, order.format, order.annotations)
+        flags = config_flags(self._base.config, order.config, order.format, order.annotations)
         if flags:
             self._engine.call(commands.config(container.name, flags))
 

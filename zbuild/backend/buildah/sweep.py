@@ -25,6 +25,7 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
         # A run that was killed leaves its buildah running, which would go on writing to the container.
         for leader in leaders_naming(name):
             Family(leader).end(_GRACE)
+        engine.runtime.clean(engine.runner, name)
     engine.discard(*names)
     images = _images(engine, frozenset(keep), unfinished)
     if images:
@@ -34,8 +35,10 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
 
 
 def _containers(engine: Engine) -> list[str]:
+    """Return the names of our containers, of buildah and of the runtime."""
     prefix = engine.names.container_prefix
-    return [name for names in engine.store.containers().values() for name in names if name.startswith(prefix)]
+    stored = {name for names in engine.store.containers().values() for name in names if name.startswith(prefix)}
+    return sorted(stored | engine.runtime.leftovers(prefix))
 
 
 def _images(engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished]) -> list[StoredImage]:

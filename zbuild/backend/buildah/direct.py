@@ -1,0 +1,55 @@
+"""Whether a RUN is carried out by the OCI runtime itself: where it gives what buildah would, and ZBUILD_RUN lets it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah.run_mount import Bind
+from zbuild.base.errors import BackendError, UsageError
+from zbuild.base.text import did_you_mean
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.backend.buildah.probe import Facts
+    from zbuild.backend.buildah.run_mount import RunMount
+    from zbuild.model.image_config import ImageConfig
+    from zbuild.model.steps import RunStep
+
+RUN_VARIABLE = "ZBUILD_RUN"
+_WAYS = ("auto", "direct", "buildah")
+
+
+def goes_direct(facts: Facts) -> bool:
+    """Tell whether RUN goes directly where it can, by what was found and by ZBUILD_RUN (auto, direct, buildah).
+
+    Raises UsageError for another value, BackendError when `direct` is asked for and does not work here.
+    """
+    way = os.environ.get(RUN_VARIABLE) or "auto"
+    if way not in _WAYS:
+        hint = did_you_mean(way, _WAYS) or f"there are: {', '.join(_WAYS)}"
+        raise UsageError("unknown-run", f"{RUN_VARIABLE} cannot be '{way}'", hint=hint)
+    if way == "direct" and not facts.templates:
+        message = f"RUN cannot go directly to the runtime: {facts.not_direct}"
+        raise BackendError("not-direct", message, hint=f"unset {RUN_VARIABLE}")
+    return way != "buildah" and bool(facts.templates)
+
+
+def fits(step: RunStep, network: str, mounts: Sequence[RunMount], base: ImageConfig, facts: Facts) -> bool:
+    """Tell whether a step can go directly with the result that buildah would give.
+
+    Left to buildah: networks it sets up, binds whose changes are dropped, images with VOLUMEs (it gives a RUN copies of
+    these), and texts that JSON cannot hold.
+    """
+    dropped = any(isinstance(mount, Bind) and mount.access == "O" for mount in mounts)
+    return network in facts.templates and not dropped and not base.volumes and _is_text(step)
+
+
+def _is_text(step: RunStep) -> bool:
+    words = (*step.argv, step.workdir, step.user, *(text for pair in step.env for text in pair))
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -1,0 +1,63 @@
+"""A RUN's mounts made ready: all sources are found, checked and on this machine; and their flags for `buildah run`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Access: TypeAlias = Literal["ro", "rw", "O"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bind:
+    """A file or folder of the host, shown at `target`; with access `O` what is written to it is dropped."""
+
+    source: str
+    target: str
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Tmpfs:
+    """An empty folder in memory; `size` in bytes, 0 = no limit."""
+
+    target: str
+    size: int = 0
+
+
+RunMount: TypeAlias = Bind | Tmpfs
+
+
+def mount_flags(mounts: Sequence[RunMount]) -> tuple[str, ...]:
+    """Return the flags of `buildah run` for mounts. Raises ValueError for a path that these cannot tell."""
+    return tuple(flag for mount in mounts for flag in _flags(mount))
+
+
+def _flags(mount: RunMount) -> tuple[str, ...]:
+    match mount:
+        case Bind(source, target, access):
+            return _volume(source, target, access)
+        case Tmpfs(target, size):
+            return _tmpfs(target, size)
+        case _:
+            assert_never(mount)
+
+
+def _volume(source: str, target: str, access: Access) -> tuple[str, ...]:
+    """`--volume` cannot take a colon, and `--mount` neither a comma nor `O`."""
+    if ":" not in source + target:
+        return ("--volume", f"{source}:{target}:{access}")
+    if "," not in source + target and access != "O":
+        return ("--mount", f"type=bind,source={source},target={target},{access}")
+    msg = f"cannot mount {source} at {target}: buildah takes no such path"
+    raise ValueError(msg)
+
+
+def _tmpfs(target: str, size: int) -> tuple[str, ...]:
+    if "," in target:
+        msg = f"cannot mount a tmpfs at {target}: buildah takes no ',' there"
+        raise ValueError(msg)
+    return ("--mount", f"type=tmpfs,target={target}" + (f",tmpfs-size={size}" if size else ""))
