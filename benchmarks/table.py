@@ -26,11 +26,14 @@ class Target:
     ratio: float
 
     def text(self) -> str:
-        if not self.other:
-            return f"≤ {self.ratio:g} s"
-        if self.ratio <= _AS_FRACTION:
-            return f"≤ 1/{1 / self.ratio:g} of {self.other}"
-        return f"≤ {self.ratio:g} × {self.other}"
+        return f"≤ {_share(self.ratio, self.other)}"
+
+
+def _share(ratio: float, other: str) -> str:
+    """Write a time as a share of another's; with `other` "" it is in seconds."""
+    if not other:
+        return f"{ratio:.3g} s"
+    return f"1/{1 / ratio:.0f} of {other}" if ratio <= _AS_FRACTION else f"{ratio:.2g} × {other}"
 
 
 TARGETS = (
@@ -65,8 +68,8 @@ def targets_table(results: Sequence[Result]) -> str:
         measured = _measured(result, target) if result else None
         if result is not None and measured is not None:
             verdict = "reached" if measured <= target.ratio else "missed"
-            unit = "s" if not target.other else f"× {target.other}"
-            rows.append((result.title, CASES[target.case], target.text(), f"{measured:.3g} {unit}", verdict))
+            share = _share(measured, target.other)
+            rows.append((result.title, CASES[target.case], target.text(), share, verdict))
     return _markdown(("work", "case", "target", "measured", ""), rows)
 
 
