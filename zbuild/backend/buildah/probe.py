@@ -104,6 +104,7 @@ def _fingerprint() -> str:
     own = [os.environ.get(name, "") for name in ("CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF")]
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers"
     files = [*programs, *_SETTINGS, *own, str(home / "storage.conf"), str(home / "containers.conf")]
+    files = [path for path in files if path]  # "" would be the folder we happen to be in
     variables = [os.environ.get(name) for name in (*_STORAGE_VARIABLES, *_RUN_VARIABLES)]
     return xxh((*map(_identity, files), *variables, *map(resource.getrlimit, _LIMITS)))
 
