@@ -10,6 +10,7 @@ from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.select import choose_backend
 from zbuild.plan.describe import describe
 from zbuild.plan.planner import decide, make_plan
+from zbuild.state.machine import MachineMemory
 from zbuild.state.records import RecordStore
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ class Session:
     def __enter__(self) -> Self:
         self.records = RecordStore.open(self._folder, self._notice)
         self.backend = choose_backend(
-            self._options.backend, workspace=self.root, state=self._folder.path, memory=self.records.memory
+            self._options.backend,
+            workspace=self.root,
+            state=self._folder.path,
+            memory=MachineMemory(self.records.memory),
         )
         self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull)
         return self
