@@ -1,4 +1,4 @@
-"""Every test of this folder runs on every backend. buildah's store, probe and base image are shared by all of them."""
+"""Every test of this folder runs on every backend, buildah with each way of RUN; what they share is made once."""
 
 from __future__ import annotations
 
@@ -23,16 +23,21 @@ class Shared:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.settings: dict[str, str] = {}
         self.storage: Storage | None = None
         self.memory = DictMemory()
         self.base: BaseImage | None = None
 
 
-@pytest.fixture(scope="session", params=["fake", pytest.param("buildah", marks=pytest.mark.integration)])
+@pytest.fixture(
+    scope="session",
+    params=["fake", *(pytest.param(way, marks=pytest.mark.integration) for way in ("direct", "buildah"))],
+)
 def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shared]:
     made = Shared(tmp_path_factory.mktemp(request.param))
-    if request.param == "buildah":
+    if request.param != "fake":
         made.storage = Storage.create(made.folder / "s")
+        made.settings = {**made.storage.settings, "ZBUILD_RUN": request.param}
     yield made
     if made.storage:
         made.storage.remove()
@@ -44,7 +49,7 @@ def new_backend(
 ) -> Iterator[Callable[[], BuildahBackend | FakeBackend]]:
     """A function that opens the backend, as each run of zbuild does; all are closed at the end."""
     opened: list[BuildahBackend | FakeBackend] = []
-    for name, value in (shared.storage.settings if shared.storage else {}).items():
+    for name, value in shared.settings.items():
         monkeypatch.setenv(name, value)
 
     def make() -> BuildahBackend | FakeBackend:

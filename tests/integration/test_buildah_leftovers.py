@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -32,10 +33,11 @@ def sleepers() -> int:
     return int(done.stdout)
 
 
-@pytest.mark.parametrize("isolation", ["oci", "chroot"])
+@pytest.mark.parametrize(("way", "isolation"), [("direct", ""), ("buildah", ""), ("buildah", "chroot")])
 def test_cancel_leaves_no_process_and_no_container(
-    buildah_lab: Lab, buildah_store: BuildahStore, monkeypatch: pytest.MonkeyPatch, isolation: str
+    buildah_lab: Lab, buildah_store: BuildahStore, monkeypatch: pytest.MonkeyPatch, way: str, isolation: str
 ) -> None:
+    monkeypatch.setenv("ZBUILD_RUN", way)
     monkeypatch.setenv("ZBUILD_ISOLATION", isolation)
     monkeypatch.setattr("zbuild.backend.process.GRACE", 1.0)
     step = run("/bin/sh", "-c", STUBBORN)
@@ -49,6 +51,7 @@ def test_cancel_leaves_no_process_and_no_container(
             build.result()
     assert sleepers() == 0
     assert buildah_store.storage.containers() == []
+    assert buildah_lab.backend._engine.runtime.leftovers("") == set()
 
 
 def test_a_failed_build_leaves_no_container(buildah_lab: Lab, buildah_store: BuildahStore) -> None:
@@ -71,8 +74,11 @@ backend.build(lab.order("killed", run("/bin/sh", "-c", sys.argv[2])), lambda eve
 """
 
 
-def test_sweep_after_kill_ends_what_still_runs(buildah_lab: Lab, buildah_store: BuildahStore, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": os.path.dirname(os.path.dirname(__file__))}  # noqa: PTH120 - a text
+@pytest.mark.parametrize("way", ["direct", "buildah"])
+def test_sweep_after_kill_ends_what_still_runs(
+    buildah_lab: Lab, buildah_store: BuildahStore, tmp_path: Path, way: str
+) -> None:
+    environment = {**os.environ, "ZBUILD_RUN": way, "PYTHONPATH": os.path.dirname(os.path.dirname(__file__))}  # noqa: PTH120 - a text
     argv = [sys.executable, "-c", _KILLED, str(tmp_path), STUBBORN]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True, env=environment) as zbuild:
         assert zbuild.stdout
@@ -81,8 +87,28 @@ def test_sweep_after_kill_ends_what_still_runs(buildah_lab: Lab, buildah_store: 
         zbuild.kill()
     (names,) = buildah_lab.backend._engine.store.containers().values()
     assert leaders_naming(names[0])
+    runtime = buildah_lab.backend._engine.runtime
+    assert runtime.leftovers("") == ({names[0]} if way == "direct" else set())
     assert buildah_lab.backend.sweep((), ()) == (f"container {names[0]}",)
     assert sleepers() == 0
+    assert buildah_store.storage.containers() == []
+    assert runtime.leftovers("") == set()
+
+
+def test_sweep_finds_a_container_whose_runtime_was_killed(buildah_lab: Lab, buildah_store: BuildahStore) -> None:
+    """What runs in it has no parent of ours any more, and buildah may have forgotten the container."""
+    runtime = buildah_lab.backend._engine.runtime
+    with ThreadPoolExecutor() as threads:
+        build = threads.submit(buildah_lab.build, "orphan", run("/bin/sh", "-c", STUBBORN))
+        while sleepers() < 2 and not build.done():
+            time.sleep(0.02)
+        (name,) = runtime.leftovers("")
+        (leader,) = leaders_naming(name)
+        os.kill(leader, signal.SIGKILL)
+        with pytest.raises(StageError):
+            build.result()
+    assert sleepers() == 0
+    assert runtime.leftovers("") == set()
     assert buildah_store.storage.containers() == []
 
 

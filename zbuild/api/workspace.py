@@ -196,7 +196,7 @@ def _log_folder(folder: StateFolder) -> Path:
     old = sorted(path for path in folder.logs.iterdir() if path.is_dir())
     for path in old[: max(0, len(old) - _KEPT_LOGS)]:
         shutil.rmtree(path, ignore_errors=True)
-    logs = folder.logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}"
+    logs = folder.logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}"
     logs.mkdir(mode=0o700)
     return logs
 

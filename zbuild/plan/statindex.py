@@ -94,7 +94,7 @@ class StatIndex:
         watch = self._file.with_name(f"{self._file.stem}.{xxh(tuple(results))}.watch")
         try:
             self._contents.save()
-            if not self._differed and all(scan.settled for scan in self._scans.values()):
+            if self._scans and not self._differed and all(scan.settled for scan in self._scans.values()):
                 self._write_watch(watch)
         except OSError as error:
             raise StateError("stat-index", f"cannot write '{watch}': {error.strerror}") from error

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import socket
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -50,7 +51,25 @@ def container_env(version: str, name: str, container_id: str, image: str, image_
     return "\n" + "".join(f'{key}="{value}"\n' for key, value in fields.items()) + "rootless=0\n"
 
 
-def host_address() -> str:
+def host_hosts() -> str:
+    """Return the /etc/hosts of a RUN on this machine, as it stands now. Raises OSError."""
+    return hosts(read_host(Path("/etc/hosts")), _host_address())
+
+
+def host_resolv_conf() -> str:
+    """Return the /etc/resolv.conf of a RUN on this machine, as it stands now. Raises OSError."""
+    return resolv_conf(read_host(Path("/etc/resolv.conf")))
+
+
+def read_host(path: Path) -> str:
+    """Return a file's text, "" when there is none."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return ""
+
+
+def _host_address() -> str:
     """Return the first IPv4 address of this machine that is not a loopback's, "" for none."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         return next((address for address in _addresses(asked) if not address.startswith("127.")), "")

@@ -139,9 +139,9 @@ def _write_files(bundle: Path, container: RunContainer) -> dict[str, str]:
     """Write the files of the host, and return where they are, by the places they are mounted at."""
     told = (container.name, container.id, container.image, container.image_id)
     texts = (
-        host_files.hosts(_read("/etc/hosts"), host_files.host_address()),
+        host_files.host_hosts(),
         f"{container.id[:12]}\n",
-        host_files.resolv_conf(_read("/etc/resolv.conf")),
+        host_files.host_resolv_conf(),
         host_files.container_env(container.engine_version, *told),
     )
     files = {}
@@ -150,13 +150,6 @@ def _write_files(bundle: Path, container: RunContainer) -> dict[str, str]:
         _write(file, text, 0o755 if target == os.fsdecode(_CONTAINER_ENV) else 0o644)
         files[target] = str(file)
     return files
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        return ""
 
 
 def _write(file: Path, text: str, mode: int) -> None:
