@@ -59,7 +59,8 @@ class Lexer:
             self._read_directive(bare, self._at)
             if bare and not bare.startswith("#"):
                 statement = self._statement(line)
-                yield replace(statement, heredocs=self._heredocs(statement))
+                heredocs = self._heredocs(statement)
+                yield replace(statement, heredocs=heredocs) if heredocs else statement
 
     def _next_line(self) -> str:
         line = self._lines[self._at].rstrip("\r")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError
+from zbuild.base.text import shortened
 from zbuild.frontend.dockerfile.parse import read_dockerfile
 from zbuild.frontend.lint.choices import LintChoices, parse_choices
 from zbuild.frontend.lint.rules import RULES
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Definition
 
 _MOST_FOUND = 100  # of one rule in one file
+_LONGEST_MESSAGE = 250  # characters: names of users are in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,8 @@ def _found(subject: Subject, choices: LintChoices) -> tuple[Diagnostic, ...]:
     for rule in RULES:
         if choices.wants(rule.name, experimental=rule.experimental):
             for span, message in islice(rule.check(subject), _MOST_FOUND):
-                found[Diagnostic(rule.name, message, span, f"see {rule.url}", rule.severity)] = None
+                text = shortened(message, _LONGEST_MESSAGE)
+                found[Diagnostic(rule.name, text, span, f"see {rule.url}", rule.severity)] = None
     return tuple(sorted(found, key=_place))
 
 

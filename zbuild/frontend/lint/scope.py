@@ -6,6 +6,7 @@ not declared may be reported all the same.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
@@ -31,6 +32,7 @@ AUTOMATIC_ARGS = frozenset(
 _BARE_BASES = frozenset(
     {"scratch", "alpine", "busybox", "debian", "ubuntu", "centos", "rockylinux", "almalinux", "amazonlinux"}
 )
+_SPECIAL = re.compile(r"[$'\"\\`]")  # without one of these a word is its text
 _LONGEST_VALUE = 4096  # characters; what is longer counts as unknown
 _MOST_INHERITED = 1_000_000  # names copied from base stages; beyond that nothing is reported
 _NEARLY_EQUAL = 0.9
@@ -61,6 +63,8 @@ class Scope:
 
     def text(self, word: str) -> str | None:
         """Return what a word expands to where that is known: all its names are set, with known values."""
+        if not _SPECIAL.search(word):
+            return word
         uses = self.uses(word)
         return uses.text if uses and not uses.unmatched and self.unknown.isdisjoint(uses.matched) else None
 

@@ -70,6 +70,8 @@ def undefined_var(subject: Subject) -> Iterator[Found]:
 def redundant_target_platform(subject: Subject) -> Iterator[Found]:
     """Find `FROM --platform=$TARGETPLATFORM`, which is what FROM does anyway."""
     for stage in subject.stages:
+        if "$" not in stage.platform:
+            continue
         try:
             uses = expand_with_uses(stage.platform, {_TARGET: "the platform"}, escape=_escape(subject))
         except WordError:
@@ -157,10 +159,10 @@ def _ports(subject: Subject) -> Iterator[tuple[ops.Expose, str]]:
 
 
 def _from_words(subject: Subject) -> Iterator[tuple[Stage, str]]:
+    """Yield the words of each FROM that have variables."""
     for stage in subject.stages:
-        if isinstance(stage.base, NamedBase):
-            yield stage, stage.base.text
-        yield stage, stage.platform
+        words = (stage.base.text if isinstance(stage.base, NamedBase) else "", stage.platform)
+        yield from ((stage, word) for word in words if "$" in word)
 
 
 def _unset_names(word: str, subject: Subject, known: set[str] | frozenset[str]) -> list[str]:
