@@ -41,6 +41,13 @@ def test_a_file_needs_no_workspace(capsys):
     ]
 
 
+def test_a_file_may_be_a_link_to_anywhere(root, capsys):
+    (root / "elsewhere").mkdir()
+    (root / "elsewhere" / "Dockerfile").symlink_to("../app/Dockerfile")
+    assert lint("elsewhere/Dockerfile") == 0
+    assert capsys.readouterr().out.startswith("elsewhere/Dockerfile:1:1: warning[FromAsCasing]")
+
+
 def test_findings_count_as_a_failure_when_that_is_asked_for(root, capsys):
     assert lint("app/Dockerfile", "--error") == 1
     assert lint("app/Dockerfile", "--error", "--skip", "FromAsCasing") == 0

@@ -79,7 +79,7 @@ def _lint_file(file: Path, choices: LintChoices) -> Linted:
         hint = "to check the images of a workspace, name none of them"
         raise UsageError("usage", f"{file.name} is a workspace, and lint checks the build files of images", hint=hint)
     path = os.path.abspath(file)  # noqa: PTH100 - resolve() would follow links
-    root = file.parent
+    root = Path(os.sep)  # outside of a workspace, links may lead anywhere
     return lint_build_file(root, path, IgnoredPaths(root, os.path.dirname(path), path), choices)  # noqa: PTH120
 
 
