@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from zbuild.base.errors import BuildFileError
 from zbuild.frontend.dockerfile.parse import parse_dockerfile
+from zbuild.frontend.lint.choices import LintChoices
+from zbuild.frontend.lint.lint import lint_dockerfile
 
 KEYWORDS = (
     "FROM ARG ENV RUN COPY ADD WORKDIR USER LABEL EXPOSE CMD ENTRYPOINT VOLUME SHELL HEALTHCHECK STOPSIGNAL ONBUILD"
@@ -43,6 +45,52 @@ def test_any_bytes(data):
 def test_any_pieces(text):
     definition = parses_or_is_refused(f"FROM a\n{text}".encode())
     assert definition is None or definition.stages
+
+
+LINT_PIECES = [
+    *(
+        "FROM",
+        "from",
+        "As",
+        "AS",
+        "scratch",
+        "alpine:",
+        "--platform=",
+        "linux/",
+        "$TARGETPLATFORM",
+        "# a b\n",
+        "# check=skip",
+    ),
+    *(
+        "ENV TOKEN=$",
+        "ARG ",
+        "WORKDIR ${",
+        "COPY ",
+        "EXPOSE 1:",
+        "/TCP",
+        "CMD",
+        "SHELL",
+        ":-",
+        "\\\n\n",
+        "=",
+        "a",
+        "B",
+        "x$y",
+    ),
+    *PIECES,
+]
+
+
+@given(st.lists(st.sampled_from(LINT_PIECES), max_size=60).map(" ".join))
+def test_lint_takes_what_the_parser_takes(text):
+    data = f"{text}\nFROM scratch AS b\n{text}".encode()
+    linted = lint_dockerfile(data, "Dockerfile", LintChoices(experimental=frozenset({"all"})))
+    lines = data.count(b"\n") + 1
+    places = [item.span for item in linted.warnings]
+    assert places == sorted(places)
+    assert all(len(item.message) < 300 for item in linted.warnings)
+    assert all(place.file == "Dockerfile" and 1 <= place.line <= lines for place in places)
+    assert linted.definition is None or linted.definition == parse_dockerfile(data, "Dockerfile")
 
 
 @given(st.lists(st.text(alphabet="ab \"'\\$=", min_size=1, max_size=12), max_size=6))
@@ -82,4 +130,5 @@ HOSTILE = {
 def test_hostile_input_does_not_stall(name):
     start = process_time()
     parses_or_is_refused(HOSTILE[name])
+    lint_dockerfile(HOSTILE[name], "Dockerfile", LintChoices(experimental=frozenset({"all"})))
     assert process_time() - start < 10  # a quadratic reader takes minutes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import zbuild
-from zbuild.base import platform, span
+from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
 from zbuild.graph import types as graph_types
 from zbuild.model import definition, mounts, ops
@@ -16,9 +16,10 @@ from zbuild.state.codec import Codec
 from zbuild.state.stamp import stat_row, unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
+    from zbuild.api.lint import IgnoredPaths
     from zbuild.api.options import BuildOptions
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.base.span import Span
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Row = tuple[str, int, int, int, int]
 
 _CLASSES = (
+    diagnostic.Diagnostic,
     span.Span,
     platform.Platform,
     *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "Settings")),
@@ -46,21 +48,28 @@ _CLASSES = (
 class LoadedGraph:
     """A graph, and the state of every file and folder that decided what it is.
 
-    `settled` is False when one of them changed so lately that another change could go unseen.
+    `settled` is False when one of them changed so lately that another change could go unseen. `warnings` are those of
+    the build files' meaning, `lint` those of how they are written; each file's are there once.
     """
 
     graph: Graph
     rows: tuple[Row, ...]
     settled: bool
     warnings: tuple[Diagnostic, ...] = ()
+    lint: tuple[Diagnostic, ...] = ()
 
 
 class BuildFiles:
-    """Finds and reads build files for the graph, and notes every path that was looked at."""
+    """Finds, reads and checks build files for the graph, and notes every path that was looked at.
+
+    `lint` gathers what is to be said of how they are written.
+    """
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._contexts: dict[str, str] = {}
         self.seen: dict[str, None] = {}
+        self.lint: list[Diagnostic] = []
 
     def find(self, context: str, file: str, span: Span) -> str:
         """Return the build file of a context."""
@@ -69,14 +78,30 @@ class BuildFiles:
         self.seen[os.path.normpath(self._root / context)] = None
         found = find_definition(self._root, context, file, span)
         self.seen[os.path.normpath(self._root / found)] = None
+        self._contexts.setdefault(found, context)
         return found
 
     def load(self, path: str) -> Definition:
         """Read a build file."""
-        from zbuild.frontend.load import load_definition  # noqa: PLC0415 - likewise
+        from zbuild.frontend.load import lint_definition  # noqa: PLC0415 - likewise
 
         self.seen[os.path.normpath(self._root / path)] = None
-        return load_definition(self._root, path)
+        linted = lint_definition(self._root, path, self._ignored(self._contexts.get(path, "."), path))
+        self.lint += linted.warnings
+        return linted.accepted()
+
+    def check_inline(self, project: Project, names: Collection[str]) -> None:
+        """Check those of the named images that are defined in the workspace's own build files."""
+        from zbuild.frontend.lint.lint import lint_definition  # noqa: PLC0415 - likewise
+
+        for spec in project.images:
+            if spec.name in names and spec.definition is not None:
+                self.lint += lint_definition(spec.definition, None, self._ignored(spec.context, "")).warnings
+
+    def _ignored(self, context: str, file: str) -> IgnoredPaths:
+        from zbuild.api.lint import IgnoredPaths  # noqa: PLC0415 - likewise
+
+        return IgnoredPaths(self._root, context, file, self.seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +126,26 @@ def load_graph(reading: Reading, folder: StateFolder, targets: Sequence[str], op
     """
     codec = Codec(_CLASSES)
     name = _name(reading, targets, options)
-    kept = plancache.load(folder, name)
-    if isinstance(kept, dict) and unchanged(kept["rows"]):
-        graph: Graph = codec.decode(kept["graph"])  # type: ignore[assignment] # it was encoded as one
-        return LoadedGraph(graph, tuple(kept["rows"]), settled=True)
+    kept = _kept(plancache.load(folder, name), codec)
+    if kept is not None:
+        return kept
     loaded = _make(reading, folder, targets, options)
-    if loaded.settled and not loaded.warnings:
-        plancache.save(folder, name, {"rows": list(loaded.rows), "graph": codec.encode(loaded.graph)})
+    if loaded.settled:
+        parts = (loaded.graph, loaded.warnings, loaded.lint)
+        plancache.save(folder, name, {"rows": list(loaded.rows), "parts": codec.encode(parts)})
     return loaded
+
+
+def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - whatever the file holds
+    """Return what was kept; None when there is nothing, or a build file changed, or zbuild's own code did."""
+    if not isinstance(kept, dict) or not unchanged(kept["rows"]):
+        return None
+    try:
+        parts: Any = codec.decode(kept.get("parts"))
+    except ValueError:
+        return None
+    graph, warnings, lint = parts
+    return LoadedGraph(graph, tuple(kept["rows"]), settled=True, warnings=warnings, lint=lint)
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
@@ -124,9 +161,10 @@ def _make(reading: Reading, folder: StateFolder, targets: Sequence[str], options
     project = reading.project()
     files = BuildFiles(reading.root)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target))
+    files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
-    return LoadedGraph(graph, rows, settled(rows, began), project.warnings)
+    return LoadedGraph(graph, rows, settled(rows, began), project.warnings, tuple(files.lint))
 
 
 def file_clock(folder: StateFolder) -> int:

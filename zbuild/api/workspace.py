@@ -13,6 +13,7 @@ from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
 from zbuild.base.errors import BuildFailedError, UsageError
+from zbuild.base.text import plural
 from zbuild.events.bus import Bus
 from zbuild.events.types import Notice
 from zbuild.state.folder import StateFolder
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from zbuild.api.graphs import LoadedGraph
+    from zbuild.api.lint import LintChoices, Linted
     from zbuild.api.options import BuildReport
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.events.bus import Emit
@@ -57,7 +59,19 @@ class Workspace:
 
     def validate(self) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""
-        return self._load((*(spec.name for spec in self._reading.project().images),), BuildOptions()).warnings
+        names = tuple(spec.name for spec in self._reading.project().images)
+        loaded = self._load(names, BuildOptions())
+        return (*loaded.warnings, *loaded.lint)
+
+    def lint(self, targets: Sequence[str] = (), choices: LintChoices | None = None) -> tuple[Linted, ...]:
+        """Check how the build files of the targets' images are written, without targets those of all images.
+
+        What is wrong in a build file is among what is returned. Raises UsageError for unknown targets, BuildFileError
+        when the workspace itself cannot be read.
+        """
+        from zbuild.api.lint import LintChoices, lint_images  # noqa: PLC0415 - only this command needs it
+
+        return lint_images(self._reading.project(), targets, choices or LintChoices())
 
     def images(self) -> tuple[ImageListing, ...]:
         """Return the images of the workspace, in the order of the build files."""
@@ -189,6 +203,8 @@ def _warn(loaded: LoadedGraph, emit: Callable[[Notice], None]) -> None:
     for warning in loaded.warnings:
         place = f"{warning.span}: " if warning.span else ""
         emit(Notice(f"{place}{warning.message}", "warning"))
+    if loaded.lint:
+        emit(Notice(f"{plural(len(loaded.lint), 'lint warning')}, see 'zbuild lint'", "warning"))
 
 
 def _log_folder(folder: StateFolder) -> Path:

@@ -41,10 +41,11 @@ class Sources:
 
     def place(self, span: Span) -> str:
         """Return `file:line:column`, the file as it can be opened from the current folder."""
-        name = self._name(span.file)
+        name = self.name(span.file)
         return f"{name}:{span.line}:{span.column}" if span.line else name
 
-    def _name(self, file: str) -> str:
+    def name(self, file: str) -> str:
+        """Return a file's path as it can be opened from the current folder."""
         try:
             path, here = (self._root / file).absolute(), Path.cwd()
         except OSError:  # the current folder is gone

@@ -15,6 +15,7 @@ from zbuild.api.options import BuildOptions
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from zbuild.api.workspace import Workspace
     from zbuild.cli.session import Session
 
 Callback: TypeAlias = Callable[..., None]
@@ -113,6 +114,19 @@ PLAN_OPTIONS = ("build_args", "target", "backend", "pull", "always")
 def with_workspace(function: Callback) -> Callback:
     """Add the options all commands share, and hand over the workspace they lead to as `workspace`."""
 
+    @functools.wraps(function)
+    def call(find: Callable[[], Workspace], **values: Any) -> None:  # noqa: ANN401 - the command's own options
+        function(workspace=find(), **values)
+
+    return with_finder(call)
+
+
+def with_finder(function: Callback) -> Callback:
+    """Add the options all commands share, and hand over, as `find`, what returns the workspace they lead to.
+
+    It raises UsageError when there is none: a command that may do without should not call it.
+    """
+
     @click.pass_obj
     @functools.wraps(function)
     def call(
@@ -125,7 +139,7 @@ def with_workspace(function: Callback) -> Callback:
     ) -> None:
         if directory is not None:
             session.directory = session.directory / directory
-        function(workspace=session.open(file=file, variables=dict(variables)), **values)
+        function(find=lambda: session.open(file=file, variables=dict(variables)), **values)
 
     return _decorated(call, _COMMON)
 

@@ -12,10 +12,12 @@ from zbuild.base.errors import BuildFileError
 from zbuild.frontend.paths import leads_out, read_build_file
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from zbuild.base.span import Span
+    from zbuild.frontend.lint.choices import LintChoices
+    from zbuild.frontend.lint.lint import Linted
     from zbuild.model.definition import Definition
     from zbuild.model.project import Project
 
@@ -62,13 +64,41 @@ def load_definition(root: Path, path: str) -> Definition:
     `path` is relative to the workspace at `root`. Raises BuildFileError with every problem of the file.
     """
     data = read_build_file(root, path)
-    if any(fnmatchcase(posixpath.basename(path), pattern) for pattern in _YAML_PATTERNS):
-        from zbuild.frontend.zimagefile import parse_zimagefile  # noqa: PLC0415 - Dockerfiles are read without YAML
-
-        return parse_zimagefile(data, file=path, folder=posixpath.dirname(path) or ".")
+    if _is_zimagefile(path):
+        return _parse_zimagefile(data, path)
     from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - and YAML without that
 
     return parse_dockerfile(data, path)
+
+
+def lint_definition(
+    root: Path, path: str, ignored: Callable[[str], bool], choices: LintChoices | None = None
+) -> Linted:
+    """Read a build file as `load_definition` does, and check it by the rules of lint.
+
+    `ignored` says whether the ignore file of its context leaves a path out. Raises BuildFileError when the file is not
+    there or cannot be read; what is wrong in it is among what is returned.
+    """
+    from zbuild.frontend.lint import lint  # noqa: PLC0415 - not needed when the graph is kept
+
+    data = read_build_file(root, path)
+    if not _is_zimagefile(path):
+        return lint.lint_dockerfile(data, path, choices, ignored)
+    try:
+        definition = _parse_zimagefile(data, path)
+    except BuildFileError as error:
+        return lint.Linted(path, None, error.diagnostics)
+    return lint.lint_definition(definition, choices, ignored)
+
+
+def _is_zimagefile(path: str) -> bool:
+    return any(fnmatchcase(posixpath.basename(path), pattern) for pattern in _YAML_PATTERNS)
+
+
+def _parse_zimagefile(data: bytes, path: str) -> Definition:
+    from zbuild.frontend.zimagefile import parse_zimagefile  # noqa: PLC0415 - Dockerfiles are read without YAML
+
+    return parse_zimagefile(data, file=path, folder=posixpath.dirname(path) or ".")
 
 
 def _is_file(root: Path, path: str) -> bool:

@@ -36,7 +36,8 @@ _MAX_UTF8 = 4
 class Lexer:
     """Reads the statements of one file; problems go to `problems`, and reading goes on behind them.
 
-    `escape` is the file's escape character once the first statement has been read.
+    `escape` is the file's escape character once the first statement has been read; `directives` are then complete,
+    each with its value and its place.
     """
 
     def __init__(self, data: bytes, file: str, problems: Diagnostics) -> None:
@@ -45,7 +46,9 @@ class Lexer:
         self._at = 0
         self._file = file
         self._problems = problems
-        self._directives: set[str] | None = set()  # those seen; None once they may not follow any more
+        self._directives_may_follow = True
+        self._empty_line = 0
+        self.directives: dict[str, tuple[str, Span]] = {}
         self.escape = "\\"
 
     def statements(self) -> Iterator[Statement]:
@@ -56,7 +59,8 @@ class Lexer:
             self._read_directive(bare, self._at)
             if bare and not bare.startswith("#"):
                 statement = self._statement(line)
-                yield replace(statement, heredocs=self._heredocs(statement))
+                heredocs = self._heredocs(statement)
+                yield replace(statement, heredocs=heredocs) if heredocs else statement
 
     def _next_line(self) -> str:
         line = self._lines[self._at].rstrip("\r")
@@ -71,16 +75,16 @@ class Lexer:
 
     def _read_directive(self, line: str, number: int) -> None:
         """Take note of `# name=value`, as long as nothing but directives came before it."""
-        if self._directives is None:
+        if not self._directives_may_follow:
             return
         name, _, value = (text.strip(_ASCII_SPACE) for text in line.removeprefix("#").partition("="))
         name = name.lower()
         if not (line.startswith("#") and value and _DIRECTIVE_NAME.fullmatch(name) and name in _DIRECTIVES):
-            self._directives = None
-        elif name in self._directives:
+            self._directives_may_follow = False
+        elif name in self.directives:
             self._error("bad-directive", f"the directive '{name}' is given twice", number)
         else:
-            self._directives.add(name)
+            self.directives[name] = (value, Span(self._file, number))
             if name == "escape":
                 self._set_escape(value, number)
 
@@ -92,6 +96,7 @@ class Lexer:
 
     def _statement(self, line: str | None) -> Statement:
         """Join the lines of the statement that begins with `line`, which has been read already."""
+        self._empty_line = 0
         pieces: list[str] = []
         offsets: list[int] = []
         places: list[Span] = []
@@ -104,12 +109,14 @@ class Lexer:
         return self._take_apart("".join(pieces), Origins(tuple(offsets), tuple(places)))
 
     def _next_continuation(self) -> str | None:
-        """Return the next line that is neither empty nor a comment."""
+        """Return the next line that is neither empty nor a comment, and remember the first empty one."""
         while self._at < len(self._lines):
             line = self._next_line()
             bare = line.lstrip(SPACE)
             if bare and not bare.startswith("#"):
                 return line
+            if not bare and not self._empty_line and self._at < len(self._lines):  # none follows the last line's end
+                self._empty_line = self._at
         return None
 
     def _without_continuation(self, line: str) -> tuple[str, bool]:
@@ -139,6 +146,7 @@ class Lexer:
             origins.place(start),
             origins.place(rest),
             self.escape,
+            empty_line=self._empty_line,
         )
 
     def _heredocs(self, statement: Statement) -> tuple[Heredoc, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostics
@@ -46,6 +46,18 @@ _INSTRUCTIONS: Mapping[str, Callable[[Statement, Diagnostics], tuple[Op, ...]]] 
 _LATER = ("ONBUILD",)
 
 
+@dataclass(frozen=True, slots=True)
+class DockerfileReading:
+    """A Dockerfile as it was read: what it defines, its statements, and its directives with their places.
+
+    When there were errors, parts of the definition are missing.
+    """
+
+    definition: Definition
+    statements: tuple[Statement, ...]
+    directives: Mapping[str, tuple[str, Span]]
+
+
 def parse_dockerfile(data: bytes, file: str) -> Definition:
     """Parse a Dockerfile or Containerfile; `file` is its path as shown to people.
 
@@ -53,16 +65,23 @@ def parse_dockerfile(data: bytes, file: str) -> Definition:
     BuildFileError with every problem found.
     """
     problems = Diagnostics()
+    definition = read_dockerfile(data, file, problems).definition
+    problems.check()
+    return definition
+
+
+def read_dockerfile(data: bytes, file: str, problems: Diagnostics) -> DockerfileReading:
+    """Read a Dockerfile as `parse_dockerfile` does, and note what is wrong in `problems`."""
     lexer = Lexer(data, file, problems)
     parser = _Parser(problems)
+    statements: list[Statement] = []
     for statement in lexer.statements():
+        statements.append(statement)
         parser.take(statement)
         if len(problems.items) >= MAX_PROBLEMS:
             problems.error("too-many-problems", "reading stopped here", statement.span)
             break
-    definition = parser.definition(file, lexer.escape)
-    problems.check()
-    return definition
+    return DockerfileReading(parser.definition(file, lexer.escape), tuple(statements), lexer.directives)
 
 
 class _Parser:

@@ -45,7 +45,8 @@ class Flag:
 class Statement:
     """An instruction over all its lines. `keyword` is in capitals, `arguments` have no space around them.
 
-    `escape` is the file's escape character; `text` is the whole statement with its lines joined.
+    `escape` is the file's escape character; `text` is the whole statement with its lines joined. `empty_line` is the
+    number of the first empty line inside of it, 0 when there is none.
     """
 
     keyword: str
@@ -57,3 +58,4 @@ class Statement:
     arguments_span: Span
     escape: str = "\\"
     heredocs: tuple[Heredoc, ...] = ()
+    empty_line: int = 0
