@@ -14,6 +14,7 @@ import pytest
 from zbuild.model.steps import Selection
 from zbuild.plan import quickcheck
 from zbuild.plan.quickcheck import check
+from zbuild.plan.sources import SelectionError
 from zbuild.plan.statindex import StatIndex
 
 ALL = Selection((".",))
@@ -219,3 +220,12 @@ def test_quickcheck_imports_next_to_nothing():
             imported.add(node.module)
     assert imported == {"__future__", "marshal", "os", "xxhash"}
     assert set(vars(quickcheck)) & set(sys.stdlib_module_names) == {"marshal", "os"}
+
+
+def test_a_selection_that_cannot_be_taken_is_never_vouched_for(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    index = StatIndex(os.fsencode(root), tmp_path / "x.stat")
+    with pytest.raises(SelectionError):
+        index.digest(Selection(("missing",)))
+    assert not check(index.save())
