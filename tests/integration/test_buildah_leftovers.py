@@ -24,12 +24,14 @@ if TYPE_CHECKING:
 
     from support.buildah_store import BuildahStore
 
+# A time by which these tests tell their own processes from those of tests that run beside them.
+SECONDS = 1_000_000 + os.getpid()
 # Ignores TERM, and has put a child of its own into another session.
-STUBBORN = "trap '' TERM; (setsid sleep 7654 >/dev/null 2>&1 &); echo ready; sleep 7654; sleep 7654"
+STUBBORN = f"trap '' TERM; (setsid sleep {SECONDS} >/dev/null 2>&1 &); echo ready; sleep {SECONDS}; sleep {SECONDS}"
 
 
 def sleepers() -> int:
-    done = subprocess.run(["pgrep", "-fc", "^sleep 7654"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["pgrep", "-fc", f"^sleep {SECONDS}"], capture_output=True, text=True, check=False)
     return int(done.stdout)
 
 
@@ -45,10 +47,11 @@ def test_cancel_leaves_no_process_and_no_container(
         build = threads.submit(buildah_lab.build, "stopped", step)
         while len(buildah_lab.events) < 2 and not build.done():
             time.sleep(0.02)
-        assert sleepers() == 2
+        asleep = sleepers()
         buildah_lab.backend.cancel()
         with pytest.raises(InterruptedBuildError):
             build.result()
+    assert asleep == 2
     assert sleepers() == 0
     assert buildah_store.storage.containers() == []
     assert buildah_lab.backend._engine.runtime.leftovers("") == set()

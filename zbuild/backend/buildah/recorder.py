@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.oci_spec import Spec
     from zbuild.backend.process import Runner
 
-# Called as `recorder … create --bundle FOLDER … ID` (the command line of runc and crun); it keeps what it is given and refuses.
+# Called as `recorder … create --bundle FOLDER … ID`, as runc and crun are; it keeps what it is given and refuses.
 _RECORDER = """\
 #!/bin/sh
 while [ $# -gt 1 ]; do

@@ -14,7 +14,6 @@ import os
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import host_files
@@ -25,6 +24,7 @@ from zbuild.backend.rootfs import Attributes, Rootfs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from zbuild.backend.buildah.oci_spec import Spec
     from zbuild.backend.buildah.run_mount import RunMount
