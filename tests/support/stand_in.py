@@ -44,12 +44,12 @@ class StandIn:
         if self.error is not None:
             raise self.error
 
-    def validate(self) -> tuple[Diagnostic, ...]:
-        self._asked("validate")
+    def validate(self, options: BuildOptions) -> tuple[Diagnostic, ...]:
+        self._asked("validate", options)
         return self.warnings
 
-    def images(self) -> tuple[ImageListing, ...]:
-        self._asked("images")
+    def images(self, options: BuildOptions) -> tuple[ImageListing, ...]:
+        self._asked("images", options)
         return self.listed
 
     def graph(self, targets: Sequence[str], options: BuildOptions) -> Graph:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SPAN = Span("zbuild.yaml", 3, 5)
+_LOOKED_FOR = "looked for ZImagefile, Containerfile, Dockerfile"
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_an_explicit_build_file_is_taken(tmp_path):
 @pytest.mark.parametrize(
     ("context", "file", "code", "hint"),
     [
-        ("app", "", "missing-file", "looked for ZImagefile, Containerfile, Dockerfile; 'file' names another"),
+        ("app", "", "missing-file", f"{_LOOKED_FOR}; 'file' names another, --detect lets zbuild choose a recipe"),
         ("app", "app/x", "missing-file", ""),
         ("nowhere", "", "missing-folder", ""),
     ],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import zbuild
 from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
+from zbuild.base.errors import BuildFileError
 from zbuild.graph import types as graph_types
 from zbuild.model import definition, mounts, ops
 from zbuild.state import plancache
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.base.span import Span
+    from zbuild.frontend.recipe.catalog import Catalog
     from zbuild.graph.types import Graph
     from zbuild.model.definition import Definition
     from zbuild.model.project import Project
@@ -57,6 +59,7 @@ class LoadedGraph:
     settled: bool
     warnings: tuple[Diagnostic, ...] = ()
     lint: tuple[Diagnostic, ...] = ()
+    notices: tuple[str, ...] = ()
 
 
 class BuildFiles:
@@ -65,28 +68,70 @@ class BuildFiles:
     `lint` gathers what is to be said of how they are written.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, recipes: str = "", *, detect: bool = False) -> None:
+        """`recipes` is the folder of the workspace's own; `detect`: they stand in where there is no build file."""
         self._root = root
+        self._recipes = recipes
+        self._detect = detect
+        self._catalog: Catalog | None = None
         self._contexts: dict[str, str] = {}
-        self.seen: dict[str, None] = {}
+        self._seen: dict[str, None] = {}
+        self._notices: dict[str, str] = {}
         self.lint: list[Diagnostic] = []
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """The absolute paths that decided what was found and read."""
+        recipes = () if self._catalog is None else self._catalog.seen
+        return tuple(dict.fromkeys([*self._seen, *recipes]))
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What users should know of what was found: one line for each context built by a recipe of zbuild's choice."""
+        return tuple(self._notices.values())
 
     def find(self, context: str, file: str, span: Span) -> str:
         """Return the build file of a context."""
         from zbuild.frontend.load import find_definition  # noqa: PLC0415 - not needed when the graph is kept
 
-        self.seen[os.path.normpath(self._root / context)] = None
-        found = find_definition(self._root, context, file, span)
-        self.seen[os.path.normpath(self._root / found)] = None
+        self._seen[os.path.normpath(self._root / context)] = None
+        try:
+            found = find_definition(self._root, context, file, span)
+        except BuildFileError:
+            detected = self._detected(context) if self._detect and not file else ""
+            if detected:
+                return detected
+            raise
+        self._seen[os.path.normpath(self._root / found)] = None
         self._contexts.setdefault(found, context)
         return found
+
+    def _detected(self, context: str) -> str:
+        """Return what stands for the recipe that the files of a context suggest; "" when they suggest none."""
+        from zbuild.frontend.load import RECIPE, detect_definition  # noqa: PLC0415 - only --detect asks
+
+        found = detect_definition(self._root, context, self._recipes_at_hand())
+        if found is None:
+            return ""
+        self._notices[context] = (
+            f"'{context}' has no build file: it is built as {found.recipe}, since {found.file} is there"
+        )
+        return f"{RECIPE}{found.recipe}"
+
+    def _recipes_at_hand(self) -> Catalog:
+        from zbuild.frontend.load import open_catalog  # noqa: PLC0415 - likewise
+
+        if self._catalog is None:
+            self._catalog = open_catalog(self._root, self._recipes)
+        return self._catalog
 
     def load(self, path: str) -> Definition:
         """Read a build file."""
         from zbuild.frontend.load import lint_definition  # noqa: PLC0415 - likewise
 
-        self.seen[os.path.normpath(self._root / path)] = None
-        linted = lint_definition(self._root, path, self._ignored(self._contexts.get(path, "."), path))
+        self._seen[os.path.normpath(self._root / path)] = None
+        ignored = self._ignored(self._contexts.get(path, "."), path)
+        linted = lint_definition(self._root, path, ignored, recipes=self._recipes_at_hand)
         self.lint += linted.warnings
         return linted.accepted()
 
@@ -101,7 +146,7 @@ class BuildFiles:
     def _ignored(self, context: str, file: str) -> IgnoredPaths:
         from zbuild.api.lint import IgnoredPaths  # noqa: PLC0415 - likewise
 
-        return IgnoredPaths(self._root, context, file, self.seen)
+        return IgnoredPaths(self._root, context, file, self._seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +176,7 @@ def load_graph(reading: Reading, folder: StateFolder, targets: Sequence[str], op
         return kept
     loaded = _make(reading, folder, targets, options)
     if loaded.settled:
-        parts = (loaded.graph, loaded.warnings, loaded.lint)
+        parts = (loaded.graph, loaded.warnings, loaded.lint, loaded.notices)
         plancache.save(folder, name, {"rows": list(loaded.rows), "parts": codec.encode(parts)})
     return loaded
 
@@ -144,12 +189,12 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
         parts: Any = codec.decode(kept.get("parts"))
     except ValueError:
         return None
-    graph, warnings, lint = parts
-    return LoadedGraph(graph, tuple(kept["rows"]), settled=True, warnings=warnings, lint=lint)
+    graph, warnings, lint, notices = parts
+    return LoadedGraph(graph, tuple(kept["rows"]), True, warnings, lint, notices)  # noqa: FBT003 - in the fields' order
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
-    asked = (tuple(targets), options.build_args, options.target)
+    asked = (tuple(targets), options.build_args, options.target, options.detect)
     how = (zbuild.__version__, reading.file, tuple(sorted(reading.variables.items())))
     return f"{xxh((how, asked))}.graph"
 
@@ -159,12 +204,13 @@ def _make(reading: Reading, folder: StateFolder, targets: Sequence[str], options
 
     began = file_clock(folder)
     project = reading.project()
-    files = BuildFiles(reading.root)
+    files = BuildFiles(reading.root, project.recipes, detect=options.detect)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
-    return LoadedGraph(graph, rows, settled(rows, began), project.warnings, tuple(files.lint))
+    lint = tuple(files.lint)
+    return LoadedGraph(graph, rows, settled(rows, began), project.warnings, lint, files.notices)
 
 
 def file_clock(folder: StateFolder) -> int:

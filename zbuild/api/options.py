@@ -14,7 +14,10 @@ PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
 
 @dataclass(frozen=True, slots=True)
 class BuildOptions:
-    """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image."""
+    """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image.
+
+    `detect`: a context without a build file is built by the recipe that its files suggest.
+    """
 
     jobs: int = 0
     keep_going: bool = False
@@ -25,6 +28,7 @@ class BuildOptions:
     backend: str = ""
     pull: PullChoice = "missing"
     wait: bool = True
+    detect: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,10 +57,10 @@ class Workspace:
             return cls(path.parent, file=path.name, variables=variables)
         return cls(find_root(start, variables or {}), variables=variables)
 
-    def validate(self) -> tuple[Diagnostic, ...]:
+    def validate(self, options: BuildOptions | None = None) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""
         names = tuple(spec.name for spec in self._reading.project().images)
-        loaded = self._load(names, BuildOptions())
+        loaded = self._load(names, options or BuildOptions())
         return (*loaded.warnings, *loaded.lint)
 
     def lint(self, targets: Sequence[str] = (), choices: LintChoices | None = None) -> tuple[Linted, ...]:
@@ -73,10 +73,15 @@ class Workspace:
 
         return lint_images(self._reading.project(), targets, choices or LintChoices())
 
-    def images(self) -> tuple[ImageListing, ...]:
+    def recipes(self) -> str:
+        """Return the folder of the workspace's own recipes, relative to it; "" when it has none."""
+        return self._reading.project().recipes
+
+    def images(self, options: BuildOptions | None = None) -> tuple[ImageListing, ...]:
         """Return the images of the workspace, in the order of the build files."""
         project = self._reading.project()
-        files = BuildFiles(self.root)
+        detect = options is not None and options.detect
+        files = BuildFiles(self.root, project.recipes, detect=detect)
         groups = {group.name: group.members for group in project.groups}
         return tuple(
             ImageListing(
@@ -200,6 +205,8 @@ def _unheard(_message: str) -> None:
 
 
 def _warn(loaded: LoadedGraph, emit: Callable[[Notice], None]) -> None:
+    for notice in loaded.notices:
+        emit(Notice(notice))
     for warning in loaded.warnings:
         place = f"{warning.span}: " if warning.span else ""
         emit(Notice(f"{place}{warning.message}", "warning"))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zbuild.cli.options import examples, format_option, with_workspace
+from zbuild.cli.options import examples, format_option, with_build_options, with_workspace
 from zbuild.report.table import aligned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zbuild.api.options import ImageListing
+    from zbuild.api.options import BuildOptions, ImageListing
     from zbuild.api.workspace import Workspace
 
 
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
         "zbuild list --format json    for programs",
     ),
 )
+@with_build_options("detect")
 @format_option("text", "json")
 @with_workspace
-def command(workspace: Workspace, form: str) -> None:
+def command(workspace: Workspace, options: BuildOptions, form: str) -> None:
     """List the images of the workspace.
 
     Each can be a target of 'zbuild build', and so can each of the groups.
     """
-    images = workspace.images()
+    images = workspace.images(options)
     click.echo(json.dumps([asdict(image) for image in images], indent=2) if form == "json" else list_text(images))
 
 

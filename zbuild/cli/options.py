@@ -45,15 +45,22 @@ def _split(value: str) -> tuple[str, str | None]:
     return name, text if equals else None
 
 
+_DIRECTORY = click.option(
+    "-C",
+    "--directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Start in DIR, as if zbuild were run there; other paths are relative to it.",
+)
+_DEBUG = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
+)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option("-f", "--file", default="", metavar="FILE", help="Read this build file instead of zbuild.yaml."),
-    click.option(
-        "-C",
-        "--directory",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        metavar="DIR",
-        help="Start in DIR, as if zbuild were run there; other paths are relative to it.",
-    ),
+    _DIRECTORY,
     click.option(
         "--set",
         "variables",
@@ -62,12 +69,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="NAME=VALUE",
         help="Set a variable of the build file (`vars`).",
     ),
-    click.option(
-        "--debug",
-        is_flag=True,
-        expose_value=False,
-        help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
-    ),
+    _DEBUG,
 )
 
 # Named as the fields of BuildOptions.
@@ -104,11 +106,14 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         "-k", "--keep-going", is_flag=True, help="After a failure build on what does not depend on it."
     ),
     "tags": click.option("--tag", "tags", multiple=True, metavar="NAME:TAG", help="Also give the image this name."),
+    "detect": click.option(
+        "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
+    ),
     "wait": click.option(
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
-PLAN_OPTIONS = ("build_args", "target", "backend", "pull", "always")
+PLAN_OPTIONS = ("build_args", "target", "backend", "pull", "always", "detect")
 
 
 def with_workspace(function: Callback) -> Callback:
@@ -142,6 +147,20 @@ def with_finder(function: Callback) -> Callback:
         function(find=lambda: session.open(file=file, variables=dict(variables)), **values)
 
     return _decorated(call, _COMMON)
+
+
+def with_directory(function: Callback) -> Callback:
+    """Add -C and --debug, and hand over the session, which starts in that folder, to a command without a workspace."""
+
+    @click.pass_obj
+    @functools.wraps(function)
+    def call(session: Session, /, directory: Path | None, **values: Any) -> None:  # noqa: ANN401 - as above
+        if directory is not None:
+            session.directory = session.directory / directory
+        session.root = session.directory
+        function(session=session, **values)
+
+    return _decorated(call, (_DIRECTORY, _DEBUG))
 
 
 def with_build_options(*names: str) -> Decorator:

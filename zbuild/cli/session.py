@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -35,6 +37,13 @@ class Session:
     argv: list[str] = field(default_factory=list)
     directory: Path = field(default_factory=Path)
     root: Path = field(default_factory=Path)
+
+    def recipes(self) -> str:
+        """Return the folder of the recipes of the workspace that the run starts in; "" outside of any."""
+        try:
+            return self.open(file="", variables={}).recipes()
+        except UsageError:
+            return ""
 
     def open(self, *, file: str, variables: Mapping[str, str]) -> Workspace:
         """Find the workspace and remember its root; its build files are read later, when something is asked of it."""

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.text import plural
-from zbuild.cli.options import examples, with_workspace
+from zbuild.cli.options import examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
+    from zbuild.api.options import BuildOptions
     from zbuild.api.workspace import Workspace
 
 
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
         "zbuild validate -C examples/shop  check another workspace",
     ),
 )
+@with_build_options("detect")
 @with_workspace
-def command(workspace: Workspace) -> None:
+def command(workspace: Workspace, options: BuildOptions) -> None:
     """Check all build files of the workspace.
 
     Nothing is built. Every problem is told at once, with file, line and column. The exit code is 2 when there are
@@ -31,9 +33,9 @@ def command(workspace: Workspace) -> None:
     from zbuild.cli.draw import Sources, diagnostic_lines  # noqa: PLC0415 - warnings are few
     from zbuild.report.palette import palette_for  # noqa: PLC0415 - likewise
 
-    warnings = workspace.validate()
+    warnings = workspace.validate(options)
     sources, palette = Sources(workspace.root), palette_for(sys.stderr)
     for warning in warnings:
         click.echo("\n".join(diagnostic_lines(warning, sources, palette)), err=True)
     found = plural(len(warnings), "warning") if warnings else "no problems"
-    click.echo(f"{plural(len(workspace.images()), 'image')}, {found}")
+    click.echo(f"{plural(len(workspace.images(options)), 'image')}, {found}")

@@ -59,7 +59,8 @@ class Project:
     """A workspace: `root` is its absolute folder; `files` are the build files read, relative to it.
 
     `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
-    one of them changes, the project must be read again. `warnings` are the problems that stop nothing.
+    one of them changes, the project must be read again. `warnings` are the problems that stop nothing. `recipes`
+    is the folder of the workspace's own recipes, "" for none.
     """
 
     root: str
@@ -68,6 +69,7 @@ class Project:
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
+    recipes: str = ""
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

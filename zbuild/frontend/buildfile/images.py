@@ -23,26 +23,33 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Definition
     from zbuild.syntax.nodes import Scalar
 
-_MODES = ("base", "build", "stages")
+_MODES = ("runtime", "base", "build", "stages")
 
 
 class LowerInline(Protocol):
     """Makes definitions of images that stand in a zbuild.yaml."""
 
-    def __call__(self, node: Mapping, *, file: str, folder: str) -> Definition:
-        """Return the definition that a mapping with a ZImagefile's keys is. Raises BuildFileError."""
+    def __call__(self, node: Mapping, *, file: str, folder: str, recipes: str) -> Definition:
+        """Return the definition that a mapping with a ZImagefile's keys is. Raises BuildFileError.
+
+        `recipes` is the folder of the workspace's own recipes, "" for none.
+        """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSource:
-    """The build file that images are read from: its path, and its folder in the workspace at `root`."""
+    """The build file that images are read from: its path, and its folder in the workspace at `root`.
+
+    `recipes` is the folder of the workspace's own recipes, "" for none.
+    """
 
     root: Path
     file: str
     folder: str
     lower_inline: LowerInline
     diagnostics: Diagnostics
+    recipes: str = ""
 
 
 def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: ImageSource) -> ImageSpec:
@@ -139,7 +146,7 @@ def _definition(name: Scalar, node: Mapping, source: ImageSource) -> Definition 
     if not _is_whole(name, node, inline, source.diagnostics):
         return None
     try:
-        return source.lower_inline(inline, file=source.file, folder=source.folder)
+        return source.lower_inline(inline, file=source.file, folder=source.folder, recipes=source.recipes)
     except BuildFileError as error:
         source.diagnostics.items.extend(error.diagnostics)
         return None
@@ -153,7 +160,9 @@ def _is_whole(name: Scalar, node: Mapping, inline: Mapping, diagnostics: Diagnos
         hint = "put it into that file, or take 'file' out"
         diagnostics.error("conflicting-keys", f"'{first.text}' and 'file' exclude each other", first.span, hint)
     elif not modes:
-        message = f"'{first.text}' begins a definition of '{name.text}', which needs 'base', 'build' or 'stages'"
+        message = (
+            f"'{first.text}' begins a definition of '{name.text}', which needs 'runtime', 'base', 'build' or 'stages'"
+        )
         diagnostics.error("missing-key", message, first.span)
     elif len(modes) > 1:
         message = f"'{modes[0]}' and '{modes[1]}' exclude each other"

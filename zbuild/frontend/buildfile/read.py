@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from zbuild.frontend.buildfile.include import Globber, is_wild
 from zbuild.frontend.buildfile.settings import ImageSettings
 from zbuild.frontend.buildfile.variables import with_variables
 from zbuild.frontend.not_yet import ignore_sections, refuse_keys
-from zbuild.frontend.paths import read_build_file
+from zbuild.frontend.paths import leads_out, read_build_file, workspace_path
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
 from zbuild.syntax.schema import check_schema
@@ -68,6 +69,7 @@ class _Workspace:
         self._dependencies: list[tuple[str, Scalar]] = []
         self._files: dict[str, None] = {}
         self._complete = True
+        self._recipes = ""
 
     def read(self, file: str) -> None:
         """Read the root's build file, and then, file by file, what is included."""
@@ -94,6 +96,7 @@ class _Workspace:
             ),
             files=tuple(self._files),
             folders=tuple(self._globber.folders),
+            recipes=self._recipes,
             warnings=tuple(self._diagnostics.items),
         )
 
@@ -116,6 +119,7 @@ class _Workspace:
         defaults = checked.mapping("defaults")
         refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)
+        self._take_recipes(checked, path.text)
         self._take_images(checked, path.text, settings)
         self._take_groups(checked)
         return self._include(checked, path.text, _Inherited(variables, settings))
@@ -134,9 +138,27 @@ class _Workspace:
             self._diagnostics.error("duplicate-image", message, span, "give one of them another name")
         return first is span
 
+    def _take_recipes(self, root: Mapping, file: str) -> None:
+        """Take in the folder of the workspace's own recipes, which the first file alone may name."""
+        value = root.scalar("recipes")
+        if value is None:
+            return
+        if file != next(iter(self._files)):
+            hint = "name them in the workspace's own build file"
+            self._diagnostics.error("misplaced-key", "an included file cannot bring recipes", value.span, hint)
+            return
+        path = workspace_path(posixpath.dirname(file) or ".", value.text, value.span, self._diagnostics)
+        if leads_out(self._root, path):
+            message = f"'{value.text}' is a link that leads out of the workspace"
+            self._diagnostics.error("outside-workspace", message, value.span)
+        elif not os.path.isdir(self._root / path):  # noqa: PTH112 - never raises
+            self._diagnostics.error("missing-folder", f"there is no folder '{path}'", value.span)
+        else:
+            self._recipes = path
+
     def _take_images(self, root: Mapping, file: str, settings: ImageSettings) -> None:
         folder = posixpath.dirname(file) or "."
-        source = ImageSource(self._root, file, folder, self._lower_inline, self._diagnostics)
+        source = ImageSource(self._root, file, folder, self._lower_inline, self._diagnostics, self._recipes)
         for name, node in root.mapping("images").items:
             if isinstance(node, Mapping):
                 self._images.setdefault(name.text, lower_image(name, node, settings, source))

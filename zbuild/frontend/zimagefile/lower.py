@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.frontend.not_yet import refuse_keys
@@ -23,16 +23,29 @@ if TYPE_CHECKING:
 _MOST_DECLARATIONS = 200_000  # every stage declares every argument of the file
 
 
-def parse_zimagefile(data: bytes, *, file: str, folder: str) -> Definition:
+class LowerRuntime(Protocol):
+    """Makes definitions of images that name a recipe."""
+
+    def __call__(self, node: Mapping, *, file: str, folder: str) -> Definition:
+        """Return the definition that a mapping with `runtime` stands for. Raises BuildFileError."""
+        ...
+
+
+def parse_zimagefile(data: bytes, *, file: str, folder: str, lower_runtime: LowerRuntime | None = None) -> Definition:
     """Return the definition that a ZImagefile holds.
 
     `file` is its path as spans show it, `folder` the workspace-relative folder that paths of nested builds start from.
-    Raises BuildFileError with every problem of the file.
+    `lower_runtime` knows the recipes; without it a file with `runtime` is refused. Raises BuildFileError with
+    every problem of the file.
     """
     node = read_yaml(data, file)
     diagnostics = Diagnostics()
     checked = check_schema(node, "zimagefile", diagnostics)
-    return _lower(checked if isinstance(checked, Mapping) else Mapping(), file, folder, diagnostics)
+    node = checked if isinstance(checked, Mapping) else Mapping()
+    if "runtime" in node and lower_runtime is not None:
+        diagnostics.check_in_order()
+        return lower_runtime(node, file=file, folder=folder)
+    return _lower(node, file, folder, diagnostics)
 
 
 def lower_zimagefile(node: Mapping, *, file: str, folder: str) -> Definition:
@@ -45,6 +58,8 @@ def lower_zimagefile(node: Mapping, *, file: str, folder: str) -> Definition:
 
 def _lower(node: Mapping, file: str, folder: str, diagnostics: Diagnostics) -> Definition:
     refuse_keys(node, "zimagefile", diagnostics)
+    if "runtime" in node:
+        diagnostics.error("unknown-recipe", "there are no recipes here", node.place("runtime"))
     scope = Scope(folder, diagnostics)
     if "base" in node or "build" in node:
         stages: tuple[Stage, ...] = (lower_only_stage(node, scope),)
