@@ -19,7 +19,11 @@ from zbuild.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("build", "plan", "explain", "list", "graph", "validate", "lint", "init", "recipes", "schema", "clean")
+COMMANDS = (
+    *("build", "plan", "explain", "list", "graph", "validate", "lint", "init", "recipes", "convert", "import"),
+    *("schema", "clean"),
+)
+_MODULES = {"import": "import_file"}  # where a module cannot be called like its command
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as if the signal had ended it
 
 
@@ -34,7 +38,7 @@ class LazyGroup(click.Group):
         """Return `command` of the module named like the command, or None when there is none."""
         if name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"zbuild.cli.{name}").command
+        command: click.Command = importlib.import_module(f"zbuild.cli.{_MODULES.get(name, name)}").command
         return command
 
     def resolve_command(

@@ -96,6 +96,11 @@ def find_definition(root: Path, context: str, file: str, span: Span | None) -> s
     raise _missing(f"there is no build file in '{context}'", span, hint)
 
 
+def is_zimagefile(path: str) -> bool:
+    """Say whether a build file is read as a ZImagefile, by its name."""
+    return any(fnmatchcase(posixpath.basename(path), pattern) for pattern in _YAML_PATTERNS)
+
+
 def load_definition(root: Path, path: str, recipes: Callable[[], Catalog] | None = None) -> Definition:
     """Read a build file: `ZImagefile*`, `*.yml` and `*.yaml` as a ZImagefile, any other as a Dockerfile.
 
@@ -106,7 +111,7 @@ def load_definition(root: Path, path: str, recipes: Callable[[], Catalog] | None
         node = Mapping(((Scalar("runtime"), Scalar(path.removeprefix(RECIPE))),))
         return _lower_runtime(recipes() if recipes else open_catalog(root))(node, file=path, folder=".")
     data = read_build_file(root, path)
-    if _is_zimagefile(path):
+    if is_zimagefile(path):
         return _parse_zimagefile(data, path, root, recipes)
     from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - and YAML without that
 
@@ -130,7 +135,7 @@ def lint_definition(
     if is_recipe(root, path):
         return lint.lint_definition(load_definition(root, path, recipes), choices, ignored)
     data = read_build_file(root, path)
-    if not _is_zimagefile(path):
+    if not is_zimagefile(path):
         return lint.lint_dockerfile(data, path, choices, ignored)
     try:
         definition = _parse_zimagefile(data, path, root, recipes)
@@ -142,10 +147,6 @@ def lint_definition(
 def is_recipe(root: Path, path: str) -> bool:
     """Say whether a path stands for a recipe; a file may have such a name, too."""
     return path.startswith(RECIPE) and not _is_file(root, path)
-
-
-def _is_zimagefile(path: str) -> bool:
-    return any(fnmatchcase(posixpath.basename(path), pattern) for pattern in _YAML_PATTERNS)
 
 
 def _parse_zimagefile(data: bytes, path: str, root: Path, recipes: Callable[[], Catalog] | None) -> Definition:

@@ -1,0 +1,8 @@
+FROM alpine
+SHELL ["/bin/ash", "-c"]
+MAINTAINER somebody
+ARG EMPTY=
+RUN --mount=type=cache,target=/c,uid=5 make
+COPY --chmod=u+x a b /c/
+HEALTHCHECK NONE
+COPY a b /c

@@ -1,0 +1,1 @@
+"""Build descriptions of other tools, as a zbuild.yaml."""
