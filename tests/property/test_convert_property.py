@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.graphs import MemorySources, graph_of
 
@@ -82,6 +82,7 @@ def definitions(draw: st.DrawFn) -> Definition:
     return Definition("f", (Stage("", NamedBase("alpine:3"), (*start, *steps, *end)),))
 
 
+@settings(deadline=None)
 @given(definitions())
 def test_a_zimagefile_is_read_as_it_was_printed(definition: Definition) -> None:
     printed = print_zimagefile(definition)
@@ -92,6 +93,7 @@ def test_a_zimagefile_is_read_as_it_was_printed(definition: Definition) -> None:
         raise AssertionError(printed.text) from error
 
 
+@settings(deadline=None)
 @given(definitions())
 def test_a_dockerfile_is_read_as_it_was_printed_or_what_is_missing_is_told(definition: Definition) -> None:
     printed = print_dockerfile(definition)
@@ -112,6 +114,7 @@ def _without_heredocs(definition: Definition) -> Definition:
     return replace(definition, stages=tuple(stages))
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from("ab \"'\\`$A{}:-?+#/"), max_size=12), st.sampled_from("\\`"))
 def test_a_word_and_its_plain_text_come_to_the_same(written: str, escape: str) -> None:
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from zbuild.api.find import BUILD_FILES
 from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.frontend.lint.choices import LintChoices
 from zbuild.frontend.lint.lint import Linted, lint_definition
-from zbuild.frontend.load import find_definition
+from zbuild.frontend.load import find_definition, open_catalog
 from zbuild.frontend.load import lint_definition as lint_build_file
 from zbuild.graph.select import select
 from zbuild.model.definition import NestedBuild
@@ -62,7 +63,7 @@ def lint_images(project: Project, targets: Sequence[str], choices: LintChoices) 
     Each file is checked once. Raises UsageError for unknown targets.
     """
     wanted = {item.image for item in select(project, targets)} if targets else {spec.name for spec in project.images}
-    walk = _Walk(Path(project.root), choices)
+    walk = _Walk(Path(project.root), choices, project.recipes)
     for spec in project.images:
         if spec.name in wanted:
             walk.add_image(spec)
@@ -86,9 +87,10 @@ def _lint_file(file: Path, choices: LintChoices) -> Linted:
 class _Walk:
     """Goes from build file to build file."""
 
-    def __init__(self, root: Path, choices: LintChoices) -> None:
+    def __init__(self, root: Path, choices: LintChoices, recipes: str) -> None:
         self._root = root
         self._choices = choices
+        self._recipes = partial(open_catalog, root, recipes)
         self._done: dict[tuple[str, str], Linted] = {}
         self._pending: deque[tuple[str, str, Span | None]] = deque()
 
@@ -108,10 +110,13 @@ class _Walk:
                 path = find_definition(self._root, context, file, span)
                 if ("file", path) not in self._done:
                     ignored = IgnoredPaths(self._root, context, path)
-                    self._keep(("file", path), lint_build_file(self._root, path, ignored, self._choices))
+                    self._keep(("file", path), self._lint(path, ignored))
             except BuildFileError as error:
                 self._done[context, file] = Linted(file or context, None, error.diagnostics)
         return tuple(self._done.values())
+
+    def _lint(self, path: str, ignored: IgnoredPaths) -> Linted:
+        return lint_build_file(self._root, path, ignored, self._choices, self._recipes)
 
     def _keep(self, key: tuple[str, str], linted: Linted) -> None:
         self._done[key] = linted

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @click.option("--force", is_flag=True, help="Overwrite OUT when it is there.")
 @with_directory
 def command(session: Session, file: str, output: Path | None, *, partial: bool, force: bool) -> None:
-    """Write a Dockerfile as a ZImagefile, or a ZImagefile as a Dockerfile.
+    """Turn a Dockerfile into a ZImagefile, or back.
 
     The meaning is kept: what the other format cannot say is told with its line, and the exit code is then 1 and nothing
     is written, unless --partial is given. Comments are not kept. A file named ZImagefile*, *.yml or *.yaml is read as a
