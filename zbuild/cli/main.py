@@ -19,7 +19,7 @@ from zbuild.cli.session import Session
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("build", "plan", "explain", "list", "graph", "validate", "lint", "schema", "clean")
+COMMANDS = ("build", "plan", "explain", "list", "graph", "validate", "lint", "parse", "schema", "clean")
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as if the signal had ended it
 
 

@@ -45,6 +45,12 @@ def _split(value: str) -> tuple[str, str | None]:
     return name, text if equals else None
 
 
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
+)
 _COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option("-f", "--file", default="", metavar="FILE", help="Read this build file instead of zbuild.yaml."),
     click.option(
@@ -62,12 +68,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="NAME=VALUE",
         help="Set a variable of the build file (`vars`).",
     ),
-    click.option(
-        "--debug",
-        is_flag=True,
-        expose_value=False,
-        help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
-    ),
+    debug_option,
 )
 
 # Named as the fields of BuildOptions.
@@ -156,6 +157,11 @@ def with_build_options(*names: str) -> Decorator:
         return _decorated(call, [_BUILD[name] for name in names])
 
     return decorate
+
+
+def build_options(*names: str) -> Decorator:
+    """Add the named options of a build as they are, for a command that builds nothing."""
+    return lambda function: _decorated(function, [_BUILD[name] for name in names])
 
 
 def format_option(*formats: str) -> Callable[[Any], Any]:

@@ -63,9 +63,16 @@ def load_definition(root: Path, path: str) -> Definition:
 
     `path` is relative to the workspace at `root`. Raises BuildFileError with every problem of the file.
     """
-    data = read_build_file(root, path)
+    return parse_definition(read_build_file(root, path), path, posixpath.dirname(path) or ".")
+
+
+def parse_definition(data: bytes, path: str, folder: str) -> Definition:
+    """Parse what a build file holds; `path` is its name as shown to people, and says of which kind it is.
+
+    `folder` is where the paths of nested builds start, relative to the workspace. Raises BuildFileError.
+    """
     if _is_zimagefile(path):
-        return _parse_zimagefile(data, path)
+        return _parse_zimagefile(data, path, folder)
     from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - and YAML without that
 
     return parse_dockerfile(data, path)
@@ -85,7 +92,7 @@ def lint_definition(
     if not _is_zimagefile(path):
         return lint.lint_dockerfile(data, path, choices, ignored)
     try:
-        definition = _parse_zimagefile(data, path)
+        definition = _parse_zimagefile(data, path, posixpath.dirname(path) or ".")
     except BuildFileError as error:
         return lint.Linted(path, None, error.diagnostics)
     return lint.lint_definition(definition, choices, ignored)
@@ -95,10 +102,10 @@ def _is_zimagefile(path: str) -> bool:
     return any(fnmatchcase(posixpath.basename(path), pattern) for pattern in _YAML_PATTERNS)
 
 
-def _parse_zimagefile(data: bytes, path: str) -> Definition:
+def _parse_zimagefile(data: bytes, path: str, folder: str) -> Definition:
     from zbuild.frontend.zimagefile import parse_zimagefile  # noqa: PLC0415 - Dockerfiles are read without YAML
 
-    return parse_zimagefile(data, file=path, folder=posixpath.dirname(path) or ".")
+    return parse_zimagefile(data, file=path, folder=folder)
 
 
 def _is_file(root: Path, path: str) -> bool:

@@ -15,11 +15,11 @@ class Origins:
     offsets: tuple[int, ...]
     places: tuple[Span, ...]
 
-    def place(self, offset: int) -> Span:
-        """Return where the character at `offset` stands in the file."""
+    def place(self, offset: int, end: int = 0) -> Span:
+        """Return where the character at `offset` stands in the file; `end` is the last line of what begins there."""
         piece = bisect_right(self.offsets, offset) - 1
         start = self.places[piece]
-        return Span(start.file, start.line, start.column + offset - self.offsets[piece])
+        return Span(start.file, start.line, start.column + offset - self.offsets[piece], end)
 
 
 @dataclass(frozen=True, slots=True)
