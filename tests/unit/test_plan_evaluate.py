@@ -153,3 +153,19 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 def test_a_remote_source_that_only_shows_after_expansion_is_refused() -> None:
     with pytest.raises(BuildFileError, match="not supported yet"):
         config("ARG URL=https://example.com/x.tar\nADD $URL /")
+
+
+def test_a_lone_here_document_is_the_script_or_a_program() -> None:
+    (script,) = steps('SHELL ["/bin/ash", "-c"]\nRUN <<EOF\necho 1\nEOF\n')
+    assert (script.argv, script.programs) == (("/bin/ash", "-c", "echo 1\n"), ())
+    (program,) = steps("RUN <<EOF\n#!/bin/cat\n$A\nEOF\n")
+    assert program.argv == ("/bin/sh", "-c", "/run/zbuild/EOF")
+    assert program.programs == (("/run/zbuild/EOF", "#!/bin/cat\n$A\n"),)
+    (windows,) = steps("RUN <<EOF\n#!/bin/cat\nEOF\n", os="windows")
+    assert (windows.argv[-1], windows.programs) == ("#!/bin/cat\n", ())
+
+
+def test_here_documents_of_a_copy_see_the_stages_variables() -> None:
+    (step,) = steps("ARG V=1\nCOPY <<a <<'b' /x/\n$V\na\n$V\nb\n")
+    assert step.inline == (("a", "1\n"), ("b", "$V\n"))
+    assert step.text == "COPY <<a <<b /x/"

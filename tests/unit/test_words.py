@@ -14,6 +14,7 @@ from zbuild.syntax.words import (
     WordError,
     expand,
     expand_known,
+    expand_text,
     expand_with_uses,
     expand_words,
     quote,
@@ -189,6 +190,18 @@ def test_quote_gives_escaped_dollars_back(text):
 )
 def test_quoted_text_still_expands_dollars(text, expected):
     assert expand(quote(text), ENV) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('it\'s "$A"\n', 'it\'s "1"\n'),
+        ("\\$A \\n ${B:-\"$A'}\n", "$A n \"1'\n"),
+        ("no variables ' here", "no variables ' here"),
+    ],
+)
+def test_quotes_mean_nothing_in_a_here_document(text, expected):
+    assert expand_text(text, {"A": "1"}) == expected
 
 
 @pytest.mark.parametrize(

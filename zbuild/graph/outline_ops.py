@@ -81,7 +81,9 @@ def _copy(op: ops.Copy, word: Word) -> Plain:
     flags |= {name: True for name, given in (("link", op.link), ("parents", op.parents)) if given}
     if op.exclude:
         flags["exclude"] = list(map(word, op.exclude))
-    row = _row("ADD" if op.extract else "COPY", *sources, dest, sources=sources, destination=dest)
+    arguments = (*sources, *(f"<<{file.name}" for file in op.inline), dest)
+    row = _row("ADD" if op.extract else "COPY", *arguments, sources=sources, destination=dest)
+    row["inline"] = [{"name": file.name, "content": file.content, "expand": file.expand} for file in op.inline]
     return row | {"flags": flags}
 
 

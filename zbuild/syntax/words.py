@@ -26,6 +26,7 @@ __all__ = [
     "WordError",
     "expand",
     "expand_known",
+    "expand_text",
     "expand_with_uses",
     "expand_words",
     "quote",
@@ -91,6 +92,11 @@ def expand_with_uses(word: str, env: Mapping[str, str], *, escape: str = "\\") -
     pieces = list(evaluator.pieces(parse_word(word, escape)))
     text = "".join(piece for piece, _ in pieces)
     return Expansion(text, split(pieces), frozenset(evaluator.matched), frozenset(evaluator.unmatched))
+
+
+def expand_text(text: str, env: Mapping[str, str]) -> str:
+    """Expand the variables and escapes of a here-document's text, in which quotes mean nothing. Raises WordError."""
+    return _Evaluator(env).text(parse_word(text, quotes=False)) if _SPECIAL.search(text) else text
 
 
 def expand_known(word: str, env: Mapping[str, str], *, escape: str = "\\") -> str:

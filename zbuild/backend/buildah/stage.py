@@ -86,7 +86,7 @@ class StageRun:
 
     def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
         match step:
-            case RunStep() if step.mounts:
+            case RunStep() if step.mounts or step.programs:
                 with mounted(step, container.root, self._sources) as mounts:
                     run_step(Run(self._engine, container, self._base, step, mounts, transcript), index)
             case RunStep():

@@ -167,10 +167,18 @@ class Lexer:
             raw = self._lines[self._at]
             line = self._next_line()
             if (line.lstrip("\t") if heredoc.chomp else line) == heredoc.name:
-                return replace(heredoc, content="".join(content))
+                return self._checked(replace(heredoc, content="".join(content)))
             content.append(f"{raw}\n")
         message = f"the here-document '{heredoc.name[:40]}' does not end"
         self._problems.error("bad-heredoc", message, statement.span)
+        return heredoc
+
+    def _checked(self, heredoc: Heredoc) -> Heredoc:
+        """Return a here-document, refusing one with bytes that no shell or image could be given as text."""
+        if bad := _UNDECODABLE.search(heredoc.content):
+            line = self._at - heredoc.content.count("\n", bad.start())
+            self._error("bad-character", "here is a NUL, or a byte that is not UTF-8", line)
+            return replace(heredoc, content=_UNDECODABLE.sub("\ufffd", heredoc.content))
         return heredoc
 
 
