@@ -7,12 +7,16 @@ import json
 import os
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from support.lab import DictMemory
 from support.monorepo import Monorepo
 from support.storage import Storage
+from zbuild.backend.buildah.backend import BuildahBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -47,6 +51,7 @@ class Bench:
 
     storage: Storage
     folder: Path
+    memory: DictMemory = field(default_factory=DictMemory)
 
     @classmethod
     def create(cls, folder: Path) -> Bench:
@@ -89,13 +94,16 @@ class Bench:
 
     def image(self, name: str) -> Image:
         """Return what an image holds."""
-        container = self.storage.buildah("from", "--pull-never", name)
-        try:
-            root = Path(self.storage.buildah("mount", container))
-            config = json.loads(self.storage.buildah("inspect", "--type", "image", name))["Docker"]["config"]
-            return Image(dict(_entries(root)), config)
-        finally:
-            self.storage.buildah("rm", container)
+        image_id = self.storage.images()[name]
+        with pytest.MonkeyPatch.context() as patch:
+            for key, value in self.storage.settings.items():
+                patch.setenv(key, value)
+            backend = BuildahBackend(self.folder, self.folder, self.memory)
+            try:  # its mounts run no ONBUILD, as `buildah from` would
+                root = Path(os.fsdecode(backend._roots.root(image_id)))
+                return Image(dict(_entries(root)), backend._engine.store.config(image_id)["config"])
+            finally:
+                backend.close()
 
     def remove(self) -> None:
         self.storage.remove()

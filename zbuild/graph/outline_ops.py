@@ -50,7 +50,7 @@ def _settings(op: ops.Op, word: Word) -> tuple[str, ...]:
             words = (word(text),)
         case ops.Expose(texts) | ops.Volume(texts):
             words = tuple(map(word, texts))
-        case ops.Maintainer(text):
+        case ops.Maintainer(text) | ops.Onbuild(text):
             words = (text,)
         case ops.Shell(argv):
             words = argv

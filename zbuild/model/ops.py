@@ -146,6 +146,14 @@ class Maintainer:
 
 
 @dataclass(frozen=True, slots=True)
+class Onbuild:
+    """Stores an instruction, as it is written, for the stages that will be built upon this one."""
+
+    trigger: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class InlineFile:
     """A file whose content stands in the build file. With `expand` the content's variables are expanded."""
 
@@ -207,6 +215,7 @@ Op: TypeAlias = (
     | StopSignal
     | Healthcheck
     | Maintainer
+    | Onbuild
     | Run
     | Copy
 )

@@ -62,7 +62,7 @@ class _Scope:
     def __init__(self, vertex: Vertex, base: ImageConfig, origins: Mapping[str, Origin]) -> None:
         self._vertex = vertex
         self._origins = origins
-        self._config = base
+        self._config = replace(base, onbuild=())  # what the base stored is among the instructions already
         self._env = dict(base.env)
         self._args: dict[str, str] = {}
         self._given = dict(vertex.args)
@@ -112,6 +112,8 @@ class _Scope:
                 self._config = replace(self._config, health=_health(op))
             case ops.Maintainer():
                 self._config = replace(self._config, author=op.name)
+            case ops.Onbuild():
+                self._config = replace(self._config, onbuild=(*self._config.onbuild, op.trigger))
             case ops.Run():
                 self._run(op)
             case ops.Copy():
