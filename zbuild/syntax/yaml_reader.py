@@ -179,7 +179,8 @@ class _Reader:
         if not event.value.isprintable() and _UNUSABLE.search(event.value):
             self._fail("bad-character", "this text holds a character that no program can be given", span)
         # `!!str 8080` is meant as text, like "8080".
-        return Scalar(event.value, not event.style and event.tag is None, Span(span.file, span.line, span.column, _last_line(event)))
+        plain = not event.style and event.tag is None
+        return Scalar(event.value, plain, Span(span.file, span.line, span.column, _last_line(event)))
 
     def _sequence(self, span: Span, depth: int) -> tuple[Sequence, int]:
         items = []

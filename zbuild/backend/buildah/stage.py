@@ -67,7 +67,8 @@ class StageRun:
         if base is None:
             return BaseSettings()
         image = self._engine.store.image(base.image_id)
-        config = replace(parse_config(self._engine.store.config(base.image_id)), onbuild=())  # it starts from a plain one
+        config = parse_config(self._engine.store.config(base.image_id))
+        config = replace(config, onbuild=())  # the container is made of a plain one
         return BaseSettings(config, next(iter(image.names), ""), base.image_id)
 
     def _container(self) -> Container:
