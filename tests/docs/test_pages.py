@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import os
 import re
 import subprocess
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
-GUIDES = [page for page in PAGES if any(block.mark for block in blocks(page))]
+GUIDES = [page for page in PAGES if any(block.mark not in ("", "doctest") for block in blocks(page))]
+EXAMPLES = [page for page in PAGES if any(block.mark == "doctest" for block in blocks(page))]
 PLAIN = {"", "text", "json", "mermaid"}
 
 
@@ -57,5 +59,16 @@ def test_a_guide_works_when_followed(page: Path, storage: Storage, tmp_path: Pat
 _TEXT = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
 
 
+@pytest.mark.parametrize("page", EXAMPLES, ids=_name)
+def test_examples_of_python_give_what_is_shown(page: Path):
+    names: dict[str, object] = {}
+    for block in blocks(page):
+        if block.mark == "doctest":
+            test = doctest.DocTestParser().get_doctest(block.text, names, _name(page), str(page), block.line)
+            assert doctest.DocTestRunner().run(test, clear_globs=False).failed == 0
+            names = test.globs
+
+
 def test_the_guides_are_found():
     assert {_name(page) for page in GUIDES} >= {"README.md", "docs/build-files.md"}
+    assert {_name(page) for page in EXAMPLES} == {"docs/library.md"}

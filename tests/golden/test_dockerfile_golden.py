@@ -6,6 +6,7 @@ from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
+from support.golden import check_golden
 
 from zbuild.base.errors import BuildFileError
 from zbuild.frontend.dockerfile.parse import parse_dockerfile
@@ -53,7 +54,7 @@ def outcome(data):
 @pytest.mark.parametrize("case", CASES)
 def test_golden(case):
     folder = FOLDER / case
-    assert outcome((folder / "Dockerfile").read_bytes()) == (folder / "expected.txt").read_text(encoding="utf-8")
+    check_golden(folder / "expected.txt", outcome((folder / "Dockerfile").read_bytes()))
 
 
 def test_there_is_a_case_for_every_instruction():

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _BLOCK = re.compile(
-    r"(?:^<!-- (?P<mark>(?:file|run)\b[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^<!-- (?P<mark>(?:file|run|doctest)\b[^\n]*?) -->\n)?^```(?P<language>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 
 
 @dataclass(frozen=True)
 class Block:
-    """One fenced block; `mark` is `file: NAME`, `run`, or "" when there is no such comment above it."""
+    """One fenced block; `mark` is `file: NAME`, `run`, `doctest`, or "" when there is no such comment above it."""
 
     language: str
     mark: str

@@ -42,6 +42,8 @@ def test_docker_only_settings_are_not_asked_of_oci() -> None:
     assert config_flags(BASE, wanted, "oci") == ()
     flags = config_flags(BASE, wanted, "docker")
     assert flags[-2:] == ("--onbuild", '"RUN a, b"')
+    document = config_flags(BASE, replace(BASE, onbuild=("RUN <<EOF\n1\nEOF",)), "docker")
+    assert document[-1] == '"RUN <<EOF\n1\nEOF"'
     assert lost_settings(wanted, "oci") == ("HEALTHCHECK", "SHELL", "ONBUILD")
     assert lost_settings(wanted, "docker") == ()
     start = replace(BASE, health=HealthConfig(("CMD", "x"), start_interval=5))

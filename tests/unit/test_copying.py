@@ -318,3 +318,13 @@ def test_damaged_archive_is_told(bench: Bench) -> None:
     with pytest.raises(StageError) as raised:
         bench.copy("a.tgz", dest="/", extract=True)
     assert raised.value.code == "bad-archive"
+
+
+def test_inline_files_land_behind_the_sources(bench: Bench) -> None:
+    bench.put({"a": "old"})
+    bench.run(bench.step(dest="/alone", inline=(("x", "1"),)))
+    bench.run(bench.step("a", dest="/both", inline=(("a", "new"), ("c/d", "3"))))
+    bench.run(bench.step(dest="/both", inline=(("e", "4"),), mode="0"))
+    assert bench.landed() == {"alone": "1", "both/a": "new", "both/d": "3", "both/e": "4"}
+    modes = [stat.S_IMODE((bench.root / name).stat().st_mode) for name in ("alone", "both/e")]
+    assert modes == [0o644, 0]

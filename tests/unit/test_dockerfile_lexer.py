@@ -94,3 +94,18 @@ def test_spans_name_the_file_as_given():
     definition = parse_dockerfile(b"FROM a\n", "services/api/Dockerfile")
     assert definition.file == "services/api/Dockerfile"
     assert str(definition.stages[0].span) == "services/api/Dockerfile:1:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("RUN a", [1]),
+        ("RUN a\n", [1]),
+        ("RUN a \\\n  # note\n\n  b\nENV A=1\n", [4, 5]),
+        ("RUN a \\\n# note\n", [2]),
+        ("RUN <<A <<B\n1\nA\n2\nB\nUSER u\r\n", [5, 6]),
+    ],
+)
+def test_a_statement_knows_its_last_line(text, ends):
+    statements, _ = read(text)
+    assert [statement.span.last_line for statement in statements] == ends

@@ -5,7 +5,7 @@ from zbuild.base.errors import BuildFileError
 from zbuild.model.image_config import HealthConfig, ImageConfig
 from zbuild.model.mounts import CacheMount
 from zbuild.model.project import ImageSpec
-from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, RunStep, Selection
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection
 from zbuild.plan.describe import describe
 from zbuild.plan.ports import expand_ports
 
@@ -153,3 +153,44 @@ def test_what_is_no_port_is_refused(text: str) -> None:
 def test_a_remote_source_that_only_shows_after_expansion_is_refused() -> None:
     with pytest.raises(BuildFileError, match="not supported yet"):
         config("ARG URL=https://example.com/x.tar\nADD $URL /")
+
+
+def test_a_lone_here_document_is_the_script_or_a_program() -> None:
+    (script,) = steps('SHELL ["/bin/ash", "-c"]\nRUN <<EOF\necho 1\nEOF\n')
+    assert (script.argv, script.programs) == (("/bin/ash", "-c", "echo 1\n"), ())
+    (program,) = steps("RUN <<EOF\n#!/bin/cat\n$A\nEOF\n")
+    assert program.argv == ("/bin/sh", "-c", "/run/zbuild/EOF")
+    assert program.programs == (("/run/zbuild/EOF", "#!/bin/cat\n$A\n"),)
+    (windows,) = steps("RUN <<EOF\n#!/bin/cat\nEOF\n", os="windows")
+    assert (windows.argv[-1], windows.programs) == ("#!/bin/cat\n", ())
+
+
+def test_here_documents_of_a_copy_see_the_stages_variables() -> None:
+    (step,) = steps("ARG V=1\nCOPY <<a <<'b' /x/\n$V\na\n$V\nb\n")
+    assert step.inline == (("a", "1\n"), ("b", "$V\n"))
+    assert step.text == "COPY <<a <<b /x/"
+
+
+def test_what_the_base_stored_comes_first_and_is_not_stored_again() -> None:
+    base = ImageConfig(onbuild=("ENV A=1", "COPY --from=reg.example/other /a /b"))
+    found = evaluation("ENV A=2$A\nONBUILD RUN <<EOF\n$A\nEOF\n", base)
+    assert found.config.env == (("A", "21"),)
+    assert found.config.onbuild == ("RUN <<EOF\n$A\nEOF",)
+    assert isinstance(found.steps[0].origin, ImageOrigin)
+
+
+@pytest.mark.parametrize("trigger", ["FROM x", "NONSENSE", "COPY a", "COPY --from=0 /a /b", "COPY --from=UP:1 /a /b"])
+def test_a_base_that_stored_what_cannot_be_is_told_at_from(trigger) -> None:
+    with pytest.raises(BuildFileError) as caught:
+        evaluation("", ImageConfig(onbuild=(trigger,)))
+    assert caught.value.span.line == 1
+
+
+def test_triggers_of_a_stage_built_here() -> None:
+    text = "FROM scratch AS a\nONBUILD COPY --from=c /x /y\nFROM scratch AS c\nFROM a\nLABEL a=b"
+    graph = graph_of([ImageSpec("i", context="i")], {"i/Dockerfile": text})
+    found = describe(graph, AnyFile(), "fake")
+    (step,) = found["i"].evaluation.steps
+    assert step.origin.vertex == "i/c"
+    assert found["i/a"].evaluation.config.onbuild == ("COPY --from=c /x /y",)
+    assert found["i"].evaluation.config.onbuild == ()

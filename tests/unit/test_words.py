@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zbuild.syntax.words import MAX_LENGTH, FoldedEnv, WordError, expand, expand_with_uses, expand_words, quote
+from zbuild.syntax.words import (
+    MAX_LENGTH,
+    FoldedEnv,
+    WordError,
+    expand,
+    expand_known,
+    expand_text,
+    expand_with_uses,
+    expand_words,
+    quote,
+)
 
 DATA = Path(__file__).parents[1] / "data"
 WORDS = json.loads((DATA / "words.json").read_text(encoding="utf-8"))
@@ -180,6 +190,31 @@ def test_quote_gives_escaped_dollars_back(text):
 )
 def test_quoted_text_still_expands_dollars(text, expected):
     assert expand(quote(text), ENV) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('it\'s "$A"\n', 'it\'s "1"\n'),
+        ("\\$A \\n ${B:-\"$A'}\n", "$A n \"1'\n"),
+        ("no variables ' here", "no variables ' here"),
+    ],
+)
+def test_quotes_mean_nothing_in_a_here_document(text, expected):
+    assert expand_text(text, {"A": "1"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        ("$A/$B", "1/$B"),
+        ("${B:-$A}${A:+$B}${A:-2}", "${B:-$A}${A:+$B}1"),
+        ("\"x $A\" '$A' \\$A ${B#$A}", "x 1 $A $A ${B#$A}"),
+        ("${A/${B}/x}", "${A/${B}/x}"),
+    ],
+)
+def test_what_is_not_known_stays_as_it_is_written(word, expected):
+    assert expand_known(word, {"A": "1"}) == expected
 
 
 @given(st.text(alphabet="ab$\\\"'{}:-+?#%/* `"))

@@ -42,7 +42,7 @@ _CLASSES = (
     *(getattr(mounts, name) for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount")),
     *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
     *(getattr(ops, name) for name in ("Volume", "Shell", "Cmd", "Entrypoint", "StopSignal", "Healthcheck")),
-    *(getattr(ops, name) for name in ("Maintainer", "Run", "Copy")),
+    *(getattr(ops, name) for name in ("Maintainer", "Onbuild", "Run", "Copy", "InlineFile")),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass
-from io import FileIO
+from io import BytesIO, FileIO
 from typing import TYPE_CHECKING
 
 from zbuild.backend.archive import open_archive, unpack
@@ -93,14 +93,20 @@ class _Copy:
                 self._put(path, entry, attributes)
             if entry.kind == "dir":
                 times.append((path, entry.stamp[1]))
+        inline = Attributes(0o644 if mode is None else mode, *(owner or (0, 0)))
+        for name, content in self.step.inline:
+            path = dest + b"/" + os.fsencode(name).rpartition(b"/")[2] if in_folder else dest
+            self.root.put_file(path, BytesIO(content.encode("utf-8", "surrogateescape")), inline)
         for path, mtime_ns in reversed(times):
             self.root.set_times(path, mtime_ns)
 
     def _in_folder(self, entries: Sequence[Entry]) -> bool:
         """Tell whether the destination is a folder: it looks like one, is one, or has to be one."""
-        if self.step.dest.endswith("/") or len(self.step.selection.sources) > 1 or len(entries) != 1:
+        several = len(self.step.selection.sources) + len(self.step.inline) > 1
+        if self.step.dest.endswith("/") or several or len(entries) + len(self.step.inline) != 1:
             return True
-        return not entries[0].top or self.root.is_folder(os.fsencode(self.step.dest))
+        alone = entries[0].top if entries else True
+        return not alone or self.root.is_folder(os.fsencode(self.step.dest))
 
     def _make_parents(self, path: bytes, owner: tuple[int, int] | None) -> None:
         """Make the folders above what lands; they too belong to the owner that is asked for (BuildKit's rule)."""

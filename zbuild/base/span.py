@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A place in a text: file as the user named it, line and column counted from 1."""
+    """A place in a text: file as the user named it, line and column counted from 1.
+
+    `end` is the last line of what begins there, 0 where that is not known; it does not tell two places apart.
+    """
 
     file: str
     line: int
     column: int = 1
+    end: int = field(default=0, compare=False)
+
+    @property
+    def last_line(self) -> int:
+        """The last line of what begins here, as far as that is known."""
+        return max(self.line, self.end)
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"

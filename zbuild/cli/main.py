@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
-    *("build", "plan", "explain", "list", "graph", "validate", "lint", "init", "recipes", "convert", "import"),
-    *("schema", "clean"),
+    *("build", "plan", "explain", "list", "graph", "validate", "lint", "parse", "init", "recipes", "convert"),
+    *("import", "schema", "clean"),
 )
 _MODULES = {"import": "import_file"}  # where a module cannot be called like its command
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as if the signal had ended it

@@ -52,7 +52,7 @@ _DIRECTORY = click.option(
     metavar="DIR",
     help="Start in DIR, as if zbuild were run there; other paths are relative to it.",
 )
-_DEBUG = click.option(
+debug_option = click.option(
     "--debug",
     is_flag=True,
     expose_value=False,
@@ -69,7 +69,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
         metavar="NAME=VALUE",
         help="Set a variable of the build file (`vars`).",
     ),
-    _DEBUG,
+    debug_option,
 )
 
 # Named as the fields of BuildOptions.
@@ -160,7 +160,7 @@ def with_directory(function: Callback) -> Callback:
         session.root = session.directory
         function(session=session, **values)
 
-    return _decorated(call, (_DIRECTORY, _DEBUG))
+    return _decorated(call, (_DIRECTORY, debug_option))
 
 
 def with_build_options(*names: str) -> Decorator:
@@ -175,6 +175,11 @@ def with_build_options(*names: str) -> Decorator:
         return _decorated(call, [_BUILD[name] for name in names])
 
     return decorate
+
+
+def build_options(*names: str) -> Decorator:
+    """Add the named options of a build as they are, for a command that builds nothing."""
+    return lambda function: _decorated(function, [_BUILD[name] for name in names])
 
 
 def format_option(*formats: str) -> Callable[[Any], Any]:

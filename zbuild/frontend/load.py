@@ -110,9 +110,17 @@ def load_definition(root: Path, path: str, recipes: Callable[[], Catalog] | None
     if is_recipe(root, path):
         node = Mapping(((Scalar("runtime"), Scalar(path.removeprefix(RECIPE))),))
         return _lower_runtime(recipes() if recipes else open_catalog(root))(node, file=path, folder=".")
-    data = read_build_file(root, path)
+    folder = posixpath.dirname(path) or "."
+    return parse_definition(read_build_file(root, path), path, folder, recipes or (lambda: open_catalog(root)))
+
+
+def parse_definition(data: bytes, path: str, folder: str, recipes: Callable[[], Catalog]) -> Definition:
+    """Parse what a build file holds; `path` is its name as shown to people, and says of which kind it is.
+
+    `folder` is where the paths of nested builds start, relative to the workspace. Raises BuildFileError.
+    """
     if is_zimagefile(path):
-        return _parse_zimagefile(data, path, root, recipes)
+        return _parse_zimagefile(data, path, folder, recipes)
     from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - and YAML without that
 
     return parse_dockerfile(data, path)
@@ -138,7 +146,8 @@ def lint_definition(
     if not is_zimagefile(path):
         return lint.lint_dockerfile(data, path, choices, ignored)
     try:
-        definition = _parse_zimagefile(data, path, root, recipes)
+        folder = posixpath.dirname(path) or "."
+        definition = _parse_zimagefile(data, path, folder, recipes or (lambda: open_catalog(root)))
     except BuildFileError as error:
         return lint.Linted(path, None, error.diagnostics)
     return lint.lint_definition(definition, choices, ignored)
@@ -149,13 +158,12 @@ def is_recipe(root: Path, path: str) -> bool:
     return path.startswith(RECIPE) and not _is_file(root, path)
 
 
-def _parse_zimagefile(data: bytes, path: str, root: Path, recipes: Callable[[], Catalog] | None) -> Definition:
+def _parse_zimagefile(data: bytes, path: str, folder: str, recipes: Callable[[], Catalog]) -> Definition:
     from zbuild.frontend.zimagefile import parse_zimagefile  # noqa: PLC0415 - Dockerfiles are read without YAML
 
     def lower_runtime(node: Mapping, *, file: str, folder: str) -> Definition:
-        return _lower_runtime(recipes() if recipes else open_catalog(root))(node, file=file, folder=folder)
+        return _lower_runtime(recipes())(node, file=file, folder=folder)
 
-    folder = posixpath.dirname(path) or "."
     return parse_zimagefile(data, file=path, folder=folder, lower_runtime=lower_runtime)
 
 

@@ -114,7 +114,7 @@ class _Builder:
 
     def _add(self, instance: Instance, index: int) -> None:
         resolved = self._resolver.stage(instance, index)
-        stage = instance.definition.stages[index]
+        stage = resolved.stage
         for needed, needed_index, is_output in resolved.needs:
             if is_output:
                 self._demand(needed, needed_index)
@@ -132,6 +132,7 @@ class _Builder:
             file=instance.file,
             escape=instance.definition.escape,
             sources=resolved.sources,
+            before=tuple(stage.name for stage in instance.definition.stages[:index]),
             after=tuple(self._after(instance, stage.span)),
             args=instance.args,
             globals=instance.globals,

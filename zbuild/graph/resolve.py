@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from zbuild.base.errors import BuildFileError
 from zbuild.base.platform import parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.mounts import BindMount
-from zbuild.model.ops import Copy, Run
+from zbuild.model.ops import Copy, Onbuild, Run
 from zbuild.syntax.words import WordError, expand
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from zbuild.base.diagnostic import Diagnostics
     from zbuild.base.platform import Platform
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from zbuild.graph.instance import Instance
     from zbuild.graph.types import VertexBase, VertexSource
     from zbuild.model.definition import Stage
-    from zbuild.model.ops import Pairs
+    from zbuild.model.ops import Op, Pairs
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStage:
-    """`needs` are the stages this one reads: instance, index, and whether it is that build's result."""
+    """`stage` begins with what ONBUILD of a base built here stored.
 
+    `needs` are the stages this one reads: instance, index, and whether it is that build's result.
+    """
+
+    stage: Stage
     base: VertexBase
     platform: Platform
     sources: tuple[tuple[str, VertexSource], ...]
@@ -51,10 +56,22 @@ class Resolver:
         stage = instance.definition.stages[index]
         platform = self._platform(instance, stage)
         base = self._base(instance, index, platform)
-        sources = tuple(
-            (text, self._source(instance, index, text, span)) for text, span in dict(_source_names(stage)).items()
-        )
-        return ResolvedStage(base, platform, sources, tuple(self._needs))
+        stage = self._with_triggers(stage, base)
+        names = dict(source_names(stage.ops))
+        sources = tuple((text, self._source(instance, index, text, span)) for text, span in names.items())
+        return ResolvedStage(stage, base, platform, sources, tuple(self._needs))
+
+    def _with_triggers(self, stage: Stage, base: VertexBase) -> Stage:
+        """Put what the base's ONBUILD instructions stored before the stage's own instructions."""
+        if not isinstance(base, FromVertex):
+            return stage
+        found, index, _ = self._needs[-1]
+        triggers = [op.trigger for op in found.definition.stages[index].ops if isinstance(op, Onbuild)]
+        try:
+            return with_triggers(stage, triggers)
+        except BuildFileError as error:
+            self._diagnostics.items.extend(error.diagnostics)
+            return stage
 
     def _platform(self, instance: Instance, stage: Stage) -> Platform:
         text = self._expand(stage.platform, instance, stage.span)
@@ -143,9 +160,19 @@ class Resolver:
             return word
 
 
-def _source_names(stage: Stage) -> Iterator[tuple[str, Span]]:
-    """Yield every name a stage's instructions read files from, where it stands first."""
-    for op in reversed(stage.ops):
+def with_triggers(stage: Stage, triggers: Sequence[str]) -> Stage:
+    """Return a stage that begins with the instructions that ONBUILD of its base stored. Raises BuildFileError."""
+    if not triggers:
+        return stage
+    from zbuild.frontend.dockerfile.triggers import parse_trigger  # noqa: PLC0415 - few bases have any
+
+    ops = (op for trigger in triggers for op in parse_trigger(trigger, stage.span))
+    return replace(stage, ops=(*ops, *stage.ops))
+
+
+def source_names(ops: Sequence[Op]) -> Iterator[tuple[str, Span]]:
+    """Yield every name that instructions read files from, where it stands first."""
+    for op in reversed(ops):
         if isinstance(op, Copy) and op.source:
             yield op.source, op.span
         elif isinstance(op, Run):

@@ -59,6 +59,7 @@ class Vertex:
     """One stage to build.
 
     `id` is `image/stage`, or the image's name alone for an unnamed last stage; `label` is the stage's name or index.
+    `before` are the names of the stages that stand before it in its build file.
     `sources` maps what COPY --from and bind mounts name to what it means. `after` are vertices that must be done
     first though nothing of them is read (depends_on). `context` and `file` are relative to the workspace; `args` are
     the build arguments given, `globals` the build file's global ARGs with their values. `output`: an image's result.
@@ -74,6 +75,7 @@ class Vertex:
     file: str = ""
     escape: str = "\\"
     sources: tuple[tuple[str, VertexSource], ...] = ()
+    before: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     args: Pairs = ()
     globals: Pairs = ()

@@ -146,8 +146,29 @@ class Maintainer:
 
 
 @dataclass(frozen=True, slots=True)
+class Onbuild:
+    """Stores an instruction, as it is written, for the stages that will be built upon this one."""
+
+    trigger: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class InlineFile:
+    """A file whose content stands in the build file. With `expand` the content's variables are expanded."""
+
+    name: str
+    content: str
+    expand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
-    """Runs a command. `env` holds for this run alone; `timeout` is in nanoseconds, 0 = none; `network` "" = default."""
+    """Runs a command. `env` holds for this run alone; `timeout` is in nanoseconds, 0 = none; `network` "" = default.
+
+    `heredoc` is the name of the here-document that the command's text is, when it is nothing else: a text that begins
+    with `#!` is then a program of that name.
+    """
 
     command: Command
     mounts: tuple[Mount, ...] = ()
@@ -155,6 +176,7 @@ class Run:
     network: str = ""
     timeout: int = 0
     retries: int | None = None
+    heredoc: str = ""
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -163,7 +185,7 @@ class Copy:
     """Copies files into the image; with `extract` it is ADD, which also unpacks local archives.
 
     `source` "" is the context; otherwise it names a stage (by name or index), an image, or a reference.
-    `owner` and `mode` are words; "" leaves the default.
+    `owner` and `mode` are words; "" leaves the default. `inline` are files written here, copied after the sources.
     """
 
     sources: tuple[str, ...]
@@ -175,6 +197,7 @@ class Copy:
     exclude: tuple[str, ...] = ()
     parents: bool = False
     link: bool = False
+    inline: tuple[InlineFile, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -192,6 +215,7 @@ Op: TypeAlias = (
     | StopSignal
     | Healthcheck
     | Maintainer
+    | Onbuild
     | Run
     | Copy
 )

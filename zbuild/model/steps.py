@@ -58,6 +58,7 @@ Origin: TypeAlias = ContextOrigin | StageOrigin | ImageOrigin
 class RunStep:
     """Run `argv` in the image. `env` is everything set for it, in order; "" for `user` and `network` is the default.
 
+    `programs` are files the run sees, and can execute: path and content.
     `text` is what people are shown; it, `timeout` (nanoseconds, 0 = none), `retries` and the span are in no key.
     """
 
@@ -68,6 +69,7 @@ class RunStep:
     mounts: tuple[Mount, ...] = ()
     origins: tuple[tuple[str, Origin], ...] = ()
     network: str = ""
+    programs: Pairs = ()
     text: str = field(default="", compare=False)
     timeout: int = field(default=0, compare=False)
     retries: int = field(default=0, compare=False)
@@ -78,6 +80,7 @@ class RunStep:
 class CopyStep:
     """Copy a selection to `dest`, an absolute path that keeps a trailing slash where one was written.
 
+    `inline` are files to land after the selection, in mode 0644 and root's: name and content.
     `owner` is `user[:group]` or "" (root for a context, kept for a stage or image); `mode` octal digits or "".
     """
 
@@ -87,6 +90,7 @@ class CopyStep:
     owner: str = ""
     mode: str = ""
     extract: bool = False
+    inline: Pairs = ()
     text: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from zbuild.base.diagnostic import Diagnostics
+from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError
 from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
@@ -90,7 +90,8 @@ def describe(graph: Graph, sources: Sources, backend: str) -> dict[str, Describe
 def describe_stage(vertex: Vertex, found: dict[str, Described], sources: Sources, backend: str) -> Described:
     """Describe one stage whose inputs are described already."""
     image, base_item, config = _base(vertex, found, sources)
-    evaluation = evaluate(vertex, config, _origins(vertex, sources))
+    triggered = vertex if image is None else _with_triggers(vertex, config.onbuild)
+    evaluation = evaluate(triggered, config, _origins(triggered, sources))
     items = _material(vertex, evaluation, base_item, sources, backend)
     static = fold(items, lambda item: found[item.vertex].static_key)
     return Described(vertex, evaluation, items, static, fold(items, lambda _: ""), image)
@@ -107,6 +108,31 @@ def _base(
             return image, image.digest, image.config
         case FromVertex(name):
             return None, Pending(name), found[name].evaluation.config
+
+
+def _with_triggers(vertex: Vertex, triggers: tuple[str, ...]) -> Vertex:
+    """Put what ONBUILD stored in an image that is not built here before a stage's own instructions.
+
+    Raises BuildFileError for one that reads a stage: the graph is made before the image can be looked at.
+    """
+    if not triggers:
+        return vertex
+    from zbuild.base.reference import normalise  # noqa: PLC0415 - few bases have any
+    from zbuild.graph.resolve import source_names, with_triggers  # noqa: PLC0415 - likewise
+
+    stage = with_triggers(vertex.stage, triggers)
+    known = dict(vertex.sources)
+    for name, span in source_names(stage.ops):
+        if name in known:
+            continue
+        if name.isdecimal() or name.lower() in vertex.before:
+            message = f"an ONBUILD instruction of the base copies from stage '{name}', which is not supported yet"
+            raise BuildFileError([Diagnostic("not-yet", message, span, "write that COPY into the stage itself")])
+        try:
+            known[name] = FromReference(str(normalise(name)))
+        except ValueError as error:
+            raise BuildFileError([Diagnostic("bad-reference", str(error), span)]) from None
+    return replace(vertex, stage=stage, sources=tuple(known.items()))
 
 
 def _origins(vertex: Vertex, sources: Sources) -> dict[str, Origin]:

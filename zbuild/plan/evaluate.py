@@ -18,7 +18,7 @@ from zbuild.model.image_config import HealthConfig
 from zbuild.model.steps import CopyStep, FolderStep, RunStep, Selection
 from zbuild.plan.ports import expand_ports
 from zbuild.plan.run_mounts import run_mounts
-from zbuild.syntax.words import WordError, expand, expand_words
+from zbuild.syntax.words import WordError, expand, expand_text, expand_words
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 DEFAULT_SHELL = ("/bin/sh", "-c")
 _WINDOWS_SHELL = ("cmd", "/S", "/C")
 _SHOWN = 160
+_PROGRAMS = "/run/zbuild"  # not /dev/pipes, as BuildKit has it: under chroot isolation /dev is this machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _Scope:
     def __init__(self, vertex: Vertex, base: ImageConfig, origins: Mapping[str, Origin]) -> None:
         self._vertex = vertex
         self._origins = origins
-        self._config = base
+        self._config = replace(base, onbuild=())  # what the base stored is among the instructions already
         self._env = dict(base.env)
         self._args: dict[str, str] = {}
         self._given = dict(vertex.args)
@@ -111,6 +112,8 @@ class _Scope:
                 self._config = replace(self._config, health=_health(op))
             case ops.Maintainer():
                 self._config = replace(self._config, author=op.name)
+            case ops.Onbuild():
+                self._config = replace(self._config, onbuild=(*self._config.onbuild, op.trigger))
             case ops.Run():
                 self._run(op)
             case ops.Copy():
@@ -139,20 +142,33 @@ class _Scope:
         words = self._words()
         mounts = run_mounts(op.mounts, self._vertex.settings.cache_mounts, self._word, self._absolute)
         names = dict.fromkeys(mount.source for mount in op.mounts if hasattr(mount, "source"))
+        argv, programs = self._program(op) or (self._argv(op.command), ())
         step = RunStep(
-            argv=self._argv(op.command),
+            argv=argv,
             env=tuple({**words, **{name: self._word(value) for name, value in op.env}}.items()),
             user=self._config.user,
             workdir=self._config.workdir or "/",
             mounts=mounts,
             origins=tuple((name, self._origins[name]) for name in names),
             network="" if op.network == "default" else op.network,
+            programs=programs,
             text=_shown("RUN", op.command),
             timeout=op.timeout,
             retries=self._vertex.settings.retries if op.retries is None else op.retries,
             span=op.span,
         )
         self._steps.append(step)
+
+    def _program(self, op: ops.Run) -> tuple[tuple[str, ...], ops.Pairs] | None:
+        """Return how a here-document that begins with `#!` is run: as a program, named by the shell."""
+        text = op.command.text if isinstance(op.command, ops.ShellForm) else ""
+        if not op.heredoc or not text.startswith("#!") or self._vertex.platform.os == "windows":
+            return None
+        path = f"{_PROGRAMS}/{posixpath.basename(op.heredoc)}"
+        return (*self._shell, path), ((path, text),)
+
+    def _inline(self, file: ops.InlineFile) -> tuple[str, str]:
+        return file.name, expand_text(file.content, self._words()) if file.expand else file.content
 
     def _copy(self, op: ops.Copy) -> None:
         sources = tuple(self._word(source) for source in op.sources)
@@ -168,7 +184,10 @@ class _Scope:
             owner=self._word(op.owner),
             mode=self._word(op.mode),
             extract=op.extract,
-            text=f"{instruction}{origin} {' '.join(sources)} {dest}"[:_SHOWN],
+            inline=tuple(map(self._inline, op.inline)),
+            text=" ".join((f"{instruction}{origin}", *sources, *(f"<<{file.name}" for file in op.inline), dest))[
+                :_SHOWN
+            ],
             span=op.span,
         )
         self._steps.append(step)

@@ -84,6 +84,7 @@ def material(
 def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
     yield Item(step.text, "command", shlex.join(step.argv))
     yield Item(step.text, "runs as", shlex.join((step.user, step.workdir, step.network)))
+    yield from (Item(step.text, f"here-document {path}", f"xxh3:{xxh(content)}") for path, content in step.programs)
     for name, value in step.env:
         yield Item(step.text, f"variable {name}", _told(name, value))
     origins = dict(step.origins)
@@ -97,7 +98,9 @@ def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
 def _copy_items(step: CopyStep, context: ContextDigest) -> Iterator[Item]:
     how = (*step.selection.sources, step.dest, step.owner, step.mode, str(step.extract), str(step.selection.parents))
     yield Item(step.text, "instruction", shlex.join(how))
-    yield Item(step.text, "files", _files(step.origin, step.selection, context))
+    if step.selection.sources:
+        yield Item(step.text, "files", _files(step.origin, step.selection, context))
+    yield from (Item(step.text, f"here-document {name}", f"xxh3:{xxh(content)}") for name, content in step.inline)
 
 
 def _files(origin: Origin, selection: Selection, context: ContextDigest) -> str | Pending:

@@ -53,12 +53,12 @@ Word: TypeAlias = "tuple[Part, ...]"
 
 
 @lru_cache(maxsize=1024)
-def parse_word(word: str, escape: str = "\\") -> Word:
-    """Take a word apart.
+def parse_word(word: str, escape: str = "\\", *, quotes: bool = True) -> Word:
+    """Take a word apart. Without `quotes` these are text like any other, as in here-documents.
 
     Raises WordError when quotes or braces do not match, or a substitution is not of the grammar.
     """
-    return _Parser(word, escape).parse("")
+    return _Parser(word, escape, quotes=quotes).parse("")
 
 
 def split(pieces: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
@@ -78,9 +78,10 @@ def split(pieces: Iterable[tuple[str, bool]]) -> tuple[str, ...]:
 class _Parser:
     """Reads a word from left to right; every method leaves `_at` behind what it read."""
 
-    def __init__(self, word: str, escape: str) -> None:
+    def __init__(self, word: str, escape: str, *, quotes: bool) -> None:
         self._word = word
         self._escape = escape
+        self._quotes = quotes
         self._at = 0
         self._depth = 0
         self._keep_escapes = False  # inside a pattern, where the pattern's own rules read the escapes
@@ -100,9 +101,9 @@ class _Parser:
         return tuple(parts)
 
     def _next_parts(self, char: str) -> list[Part]:
-        if char == "'":
+        if char == "'" and self._quotes:
             return [self._single_quoted()]
-        if char == '"':
+        if char == '"' and self._quotes:
             return self._double_quoted()
         if char == "$":
             return [self._dollar(quoted=False)]

@@ -19,7 +19,18 @@ if TYPE_CHECKING:
 
     from zbuild.syntax.word_parts import Part, Substitution, Word
 
-__all__ = ["MAX_LENGTH", "Expansion", "FoldedEnv", "WordError", "expand", "expand_with_uses", "expand_words", "quote"]
+__all__ = [
+    "MAX_LENGTH",
+    "Expansion",
+    "FoldedEnv",
+    "WordError",
+    "expand",
+    "expand_known",
+    "expand_text",
+    "expand_with_uses",
+    "expand_words",
+    "quote",
+]
 
 MAX_LENGTH = 1 << 20
 """The longest text a word may expand to, in characters: `ENV A=$A$A` repeated would otherwise fill the memory."""
@@ -83,6 +94,31 @@ def expand_with_uses(word: str, env: Mapping[str, str], *, escape: str = "\\") -
     return Expansion(text, split(pieces), frozenset(evaluator.matched), frozenset(evaluator.unmatched))
 
 
+def expand_text(text: str, env: Mapping[str, str]) -> str:
+    """Expand the variables and escapes of a here-document's text, in which quotes mean nothing. Raises WordError."""
+    return _Evaluator(env).text(parse_word(text, quotes=False)) if _SPECIAL.search(text) else text
+
+
+def expand_known(word: str, env: Mapping[str, str], *, escape: str = "\\") -> str:
+    """Expand a word as far as it is known: a substitution that looks up a name not in `env` stays as it is written.
+
+    Raises WordError.
+    """
+    if not _SPECIAL.search(word):
+        return word
+    evaluator = _Evaluator(env)
+    return "".join(
+        evaluator.value(part) if isinstance(part, Text) or _names(part) <= env.keys() else part.source
+        for part in parse_word(word, escape)
+    )
+
+
+def _names(part: Substitution) -> set[str]:
+    """Return every name that a substitution looks up, those in its operands included."""
+    inner = (item for item in (*part.word, *part.replacement) if not isinstance(item, Text))
+    return {part.name}.union(*map(_names, inner))
+
+
 def quote(text: str) -> str:
     r"""Return a word that expands to `text`, where only `$` expands still and `\$` stands for a dollar.
 
@@ -123,12 +159,13 @@ class _Evaluator:
     def pieces(self, word: Word) -> Iterator[tuple[str, bool]]:
         """Yield each part's value, and whether it is quoted."""
         for part in word:
-            yield self._value(part), part.quoted
+            yield self.value(part), part.quoted
 
     def text(self, word: Word) -> str:
-        return "".join(map(self._value, word))
+        return "".join(map(self.value, word))
 
-    def _value(self, part: Part) -> str:
+    def value(self, part: Part) -> str:
+        """Return the value of one part. Raises WordError."""
         value = part.text if isinstance(part, Text) else self._substitute(part)
         self._length += len(value)
         if self._length > MAX_LENGTH:

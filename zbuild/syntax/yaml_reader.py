@@ -179,7 +179,8 @@ class _Reader:
         if not event.value.isprintable() and _UNUSABLE.search(event.value):
             self._fail("bad-character", "this text holds a character that no program can be given", span)
         # `!!str 8080` is meant as text, like "8080".
-        return Scalar(event.value, not event.style and event.tag is None, span)
+        plain = not event.style and event.tag is None
+        return Scalar(event.value, plain, Span(span.file, span.line, span.column, _last_line(event)))
 
     def _sequence(self, span: Span, depth: int) -> tuple[Sequence, int]:
         items = []
@@ -188,7 +189,7 @@ class _Reader:
             item, item_height = self._node(event, depth + 1)
             items.append(item)
             height = max(height, item_height)
-        return Sequence(tuple(items), span), height + 1
+        return Sequence(tuple(items), _reaching(span, items[-1:])), height + 1
 
     def _mapping(self, span: Span, depth: int) -> tuple[Mapping, int]:
         own: dict[str, tuple[Scalar, Node]] = {}
@@ -197,6 +198,8 @@ class _Reader:
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             key = self._key(event, depth + 1)
             value, value_height = self._node(self._next(), depth + 1)
+            key = Scalar(key.text, key.plain, _reaching(key.span, [value]))
+            span = _reaching(span, [value])
             height = max(height, value_height)
             if key.plain and key.text == "<<":
                 self._merge(value, merged, key.span)
@@ -221,3 +224,17 @@ class _Reader:
                 self._fail("bad-merge", "'<<' takes a mapping, or a list of mappings", span)
             for key, item in source.items:
                 merged.setdefault(key.text, (key, item))
+
+
+def _last_line(event: yaml.ScalarEvent) -> int:
+    """Return the line a scalar ends in; a block's mark stands in the line behind it."""
+    mark = event.end_mark
+    if mark is None:
+        return 0
+    return int(mark.line + (1 if event.style not in ("|", ">") or mark.column else 0))
+
+
+def _reaching(span: Span, nodes: list[Node]) -> Span:
+    """Return a span that reaches as far as what stands in it; an alias stands elsewhere, and may come before."""
+    end = max((node.span.last_line for node in nodes), default=span.end)
+    return Span(span.file, span.line, span.column, end)

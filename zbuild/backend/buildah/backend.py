@@ -8,6 +8,7 @@ from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.direct import goes_direct
 from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.image_roots import ImageRoots
+from zbuild.backend.buildah.plain_images import PlainImages
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
@@ -38,7 +39,8 @@ class BuildahBackend:
 
     def __init__(self, workspace: Path, state: Path, memory: Memory, runner: Runner | None = None) -> None:
         self._engine = Engine(workspace, memory, runner or Runner())
-        self._roots = ImageRoots(self._engine)
+        self._plain = PlainImages(self._engine)
+        self._roots = ImageRoots(self._engine, self._plain)
         self._caches = state / "mounts"
 
     def capabilities(self) -> Capabilities:
@@ -59,7 +61,7 @@ class BuildahBackend:
         """Build one stage. Raises StageError, ImageGoneError, BackendError, InterruptedBuildError."""
         self._engine.runner.check()
         try:
-            return StageRun(self._engine, self._roots, self._caches, order, emit).build()
+            return StageRun(self._engine, self._plain, self._roots, self._caches, order, emit).build()
         except OSError as error:
             raise system_error(error, f"cannot build {order.stage}") from error
 

@@ -106,6 +106,11 @@ def pull(reference: str, platform: Platform | None, *, insecure: bool, timeout: 
     return Command(("buildah", "pull", *flags, f"docker://{reference}"), timeout=timeout)
 
 
+def pull_folder(folder: str) -> Command:
+    """Make an image of a folder as the transport `dir` has it, and print its id."""
+    return _buildah("pull", "--quiet", f"dir:{folder}")
+
+
 def config(container: str, flags: Sequence[str]) -> Command:
     """Change a container's configuration."""
     return _buildah("config", *flags, container)

@@ -5,7 +5,7 @@ Each flag reads its value in a way of its own (buildah 1.28):
   and volumes
 - cmd and entrypoint: a JSON list; "" removes
 - shell and healthcheck: words with shell quotes; "" removes
-- onbuild: CSV, and it can only be added to (no base has any, see `stage.py`)
+- onbuild: CSV, and it can only be added to (no container has any at first, see `plain_images.py`)
 """
 
 from __future__ import annotations
@@ -114,5 +114,5 @@ def _each(flag: str, values: Iterable[str]) -> list[str]:
 
 def _csv(value: str) -> str:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="").writerow([value])
-    return buffer.getvalue()
+    csv.writer(buffer, lineterminator="\n").writerow([value])  # a text with line ends needs its quotes as well
+    return buffer.getvalue().removesuffix("\n")

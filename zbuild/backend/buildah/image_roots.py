@@ -10,13 +10,15 @@ from zbuild.backend.buildah import commands
 
 if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.buildah.plain_images import PlainImages
 
 
 class ImageRoots:
     """Mounts images when first asked for; threads that ask for the same one wait for one mount."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, plain: PlainImages) -> None:
         self._engine = engine
+        self._plain = plain
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._roots: dict[str, bytes] = {}
@@ -40,8 +42,9 @@ class ImageRoots:
 
     def _mount(self, image_id: str) -> bytes:
         self._engine.store.image(image_id)
+        plain = self._plain.of(image_id)
         container = self._engine.names.new_container()
         with self._guard:
             self._containers.append(container)
-        self._engine.call(commands.create(container, image_id))
+        self._engine.call(commands.create(container, plain))
         return os.fsencode(self._engine.call(commands.mount(container)))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import itertools
 import os
+import tempfile
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from io import BytesIO
@@ -58,7 +59,7 @@ def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple
     with ExitStack() as stack:
         mounting = _Mounting(step, sources, stack)
         try:
-            mounts = [mounting.prepare(mount) for mount in step.mounts]
+            mounts = [*map(mounting.prepare, step.mounts), *(mounting.program(*program) for program in step.programs)]
             made = _make_places(root, mounts)
         except OSError as error:
             message = f"cannot mount for '{step.text}': {error.strerror}: {os.fsdecode(error.filename or b'')}"
@@ -115,6 +116,16 @@ class _Mounting:
                 raise StageError("not-yet", f"{kind} mounts are not supported yet", span=self.step.span)
             case _:
                 assert_never(mount)
+
+    def program(self, path: str, content: str) -> _Mount:
+        """Show a text as a file that can be executed. Raises OSError."""
+        self.sources.caches.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=self.sources.caches)
+        self.stack.callback(os.unlink, name)
+        os.close(handle)
+        Path(name).write_bytes(content.encode("utf-8", "surrogateescape"))
+        Path(name).chmod(0o755)
+        return _Mount(Bind(name, path, "ro"), os.fsencode(path), is_file=True)
 
     def _bind_source(self, mount: BindMount) -> Path:
         """Return the path on this machine of what a bind shows. Raises OSError when there is nothing."""

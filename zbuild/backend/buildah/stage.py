@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.buildah import commands
@@ -18,7 +19,7 @@ from zbuild.backend.digests import digest_exports
 from zbuild.backend.protocol import StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
+from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, StageOrigin
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.image_roots import ImageRoots
+    from zbuild.backend.buildah.plain_images import PlainImages
     from zbuild.backend.protocol import StageBuild
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Origin, Selection, Step
@@ -36,8 +38,11 @@ if TYPE_CHECKING:
 class StageRun:
     """The building of one stage."""
 
-    def __init__(self, engine: Engine, roots: ImageRoots, caches: Path, order: StageBuild, emit: Emit) -> None:
+    def __init__(
+        self, engine: Engine, plain: PlainImages, roots: ImageRoots, caches: Path, order: StageBuild, emit: Emit
+    ) -> None:
         self._engine = engine
+        self._plain = plain
         self._roots = roots
         self._order = order
         self._emit = emit
@@ -63,16 +68,13 @@ class StageRun:
             return BaseSettings()
         image = self._engine.store.image(base.image_id)
         config = parse_config(self._engine.store.config(base.image_id))
-        if config.onbuild:
-            # `buildah from` would run them by itself, and not in the stage's shell.
-            triggers = "; ".join(config.onbuild)
-            raise StageError("not-yet", f"the base image has ONBUILD instructions, which do not work yet: {triggers}")
+        config = replace(config, onbuild=())  # the container is made of a plain one
         return BaseSettings(config, next(iter(image.names), ""), base.image_id)
 
     def _container(self) -> Container:
         order = self._order
         if order.base:
-            return Container(self._engine, order.base.image_id, order.format)
+            return Container(self._engine, self._plain.of(order.base.image_id), order.format)
         foreign = None if order.platform == host_platform() else order.platform
         return Container(self._engine, commands.SCRATCH, order.format, foreign)
 
@@ -86,7 +88,7 @@ class StageRun:
 
     def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
         match step:
-            case RunStep() if step.mounts:
+            case RunStep() if step.mounts or step.programs:
                 with mounted(step, container.root, self._sources) as mounts:
                     run_step(Run(self._engine, container, self._base, step, mounts, transcript), index)
             case RunStep():

@@ -56,9 +56,14 @@ class Store:
 
     def config(self, image_id: str) -> dict[str, Any]:
         """Return an image's config JSON as it is stored. Raises ImageGoneError."""
-        manifest = self._image_data(image_id, "manifest")
+        manifest = self.manifest(image_id)
         config: dict[str, Any] = self._image_data(image_id, _encoded(manifest["config"]["digest"]))
         return config
+
+    def manifest(self, image_id: str) -> dict[str, Any]:
+        """Return an image's manifest JSON as it is stored. Raises ImageGoneError."""
+        manifest: dict[str, Any] = self._image_data(image_id, "manifest")
+        return manifest
 
     def size(self, image: StoredImage) -> int:
         """Return the bytes of all layers of an image, unpacked as tars."""

@@ -9,6 +9,7 @@ from zbuild.base.duration import parse_duration
 from zbuild.base.text import did_you_mean
 from zbuild.frontend.dockerfile.arguments import NotStringsError, json_strings
 from zbuild.frontend.dockerfile.flags import NO_FLAGS, read_flags
+from zbuild.frontend.dockerfile.heredoc import parse_mark
 from zbuild.frontend.dockerfile.mounts import parse_mount
 from zbuild.model.ops import Cmd, Entrypoint, ExecForm, Healthcheck, Run, Shell, ShellForm
 from zbuild.syntax.word_parts import SPACES
@@ -34,14 +35,12 @@ _MAX_RETRIES = 2**31 - 1
 def run(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
     """RUN: its mounts and network, and its command."""
     flags = read_flags(statement, _RUN_FLAGS, problems)
-    if statement.heredocs:
-        problems.error("not-yet", "here-documents in RUN are not supported yet", statement.span)
-    command = _command(statement, statement.arguments, problems)
+    command, heredoc = _with_heredocs(statement) or (_command(statement, statement.arguments, problems), "")
     if command == ExecForm(()):
         problems.error("missing-argument", "RUN needs a command", statement.arguments_span)
     mounts = _mounts(flags, problems)
     network = _network(flags, statement.span, problems)
-    return (Run(command, mounts, network=network, span=statement.span),) if command else ()
+    return (Run(command, mounts, network=network, heredoc=heredoc, span=statement.span),) if command else ()
 
 
 def cmd(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
@@ -110,6 +109,20 @@ def _command(statement: Statement, text: str, problems: Diagnostics) -> Command 
         problems.error("bad-argument", f"{statement.keyword}: {error}", statement.arguments_span)
         return None
     return ShellForm(text) if strings is None else ExecForm(strings)
+
+
+def _with_heredocs(statement: Statement) -> tuple[ShellForm, str] | None:
+    """Return the command of a RUN with here-documents; None when it has none.
+
+    A lone here-document is the script itself, for whatever shell, and its name counts. Otherwise the shell is given
+    the here-documents behind the command, as they stand in the file.
+    """
+    if not statement.heredocs:
+        return None
+    if parse_mark(statement.arguments):
+        return ShellForm(statement.heredocs[0].text), statement.heredocs[0].name
+    documents = (f"\n{heredoc.content}{heredoc.name}" for heredoc in statement.heredocs)
+    return ShellForm(statement.arguments + "".join(documents)), ""
 
 
 def _mounts(flags: Flags, problems: Diagnostics) -> tuple[Mount, ...]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from zbuild.frontend.dockerfile.arguments import NotStringsError, fields, json_strings
 from zbuild.frontend.dockerfile.flags import read_flags
-from zbuild.model.ops import Copy
+from zbuild.frontend.dockerfile.heredoc import parse_mark
+from zbuild.model.ops import Copy, InlineFile
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,9 +49,12 @@ def add(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
 
 
 def _copied(statement: Statement, flags: Flags, sources: tuple[str, ...], dest: str) -> tuple[Op, ...]:
+    heredocs = {heredoc.name: heredoc for heredoc in statement.heredocs}
+    marks = [parse_mark(source) if heredocs else None for source in sources]
+    inline = [heredocs[mark.name] for mark in marks if mark and mark.name in heredocs]
     return (
         Copy(
-            sources,
+            tuple(source for source, mark in zip(sources, marks, strict=True) if not mark),
             dest,
             source=flags.text("from"),
             owner=flags.text("chown"),
@@ -59,6 +63,7 @@ def _copied(statement: Statement, flags: Flags, sources: tuple[str, ...], dest: 
             exclude=flags.texts("exclude"),
             parents=flags.switch("parents"),
             link=flags.switch("link"),
+            inline=tuple(InlineFile(heredoc.name, heredoc.text, heredoc.expand) for heredoc in inline),
             span=statement.span,
         ),
     )
@@ -66,9 +71,6 @@ def _copied(statement: Statement, flags: Flags, sources: tuple[str, ...], dest: 
 
 def _paths(statement: Statement, problems: Diagnostics) -> tuple[str, ...]:
     """Return sources and destination, at least two; or nothing, when they are reported as wrong."""
-    if statement.heredocs:
-        problems.error("not-yet", f"here-documents in {statement.keyword} are not supported yet", statement.span)
-        return ()
     try:
         strings = json_strings(statement.arguments)
     except NotStringsError as error:
@@ -77,6 +79,10 @@ def _paths(statement: Statement, problems: Diagnostics) -> tuple[str, ...]:
     paths = fields(statement.arguments) if strings is None else strings
     if len(paths) < 2:  # noqa: PLR2004 - a source and the destination
         message = f"{statement.keyword} needs a source and a destination"
+        problems.error("missing-argument", message, statement.arguments_span)
+        return ()
+    if statement.heredocs and parse_mark(paths[-1]):
+        message = f"{statement.keyword} needs a destination behind its here-documents"
         problems.error("missing-argument", message, statement.arguments_span)
         return ()
     return paths

@@ -28,8 +28,13 @@ def find_heredocs(statement: Statement) -> tuple[Heredoc, ...]:
         words = split((part.source, part.quoted) for part in parse_word(statement.text))
     except WordError:
         return ()
-    marks = filter(None, map(_MARK.fullmatch, words))
-    return tuple(heredoc for mark in marks if (heredoc := _heredoc(mark[2], chomp=bool(mark[1]))))
+    return tuple(heredoc for word in words if (heredoc := parse_mark(word)))
+
+
+def parse_mark(word: str) -> Heredoc | None:
+    """Return the here-document that a word announces (`<<NAME`, `<<-"NAME"`), without content; None for other words."""
+    mark = _MARK.fullmatch(word)
+    return _heredoc(mark[2], chomp=bool(mark[1])) if mark else None
 
 
 def _can_have_heredocs(statement: Statement) -> bool:

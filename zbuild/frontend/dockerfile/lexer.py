@@ -60,7 +60,16 @@ class Lexer:
             if bare and not bare.startswith("#"):
                 statement = self._statement(line)
                 heredocs = self._heredocs(statement)
-                yield replace(statement, heredocs=heredocs) if heredocs else statement
+                yield self._with_heredocs(statement, heredocs) if heredocs else statement
+
+    @property
+    def _line_number(self) -> int:
+        """The line read last; what follows the file's last line end is none."""
+        ends_properly = len(self._lines) > 1 and not self._lines[-1]
+        return min(self._at, len(self._lines) - ends_properly)
+
+    def _with_heredocs(self, statement: Statement, heredocs: tuple[Heredoc, ...]) -> Statement:
+        return replace(statement, heredocs=heredocs, span=replace(statement.span, end=self._line_number))
 
     def _next_line(self) -> str:
         line = self._lines[self._at].rstrip("\r")
@@ -143,7 +152,7 @@ class Lexer:
             text[start:],
             tuple(_flag(word, origins.place(offset)) for offset, word in flags),
             text[rest:],
-            origins.place(start),
+            origins.place(start, self._line_number),
             origins.place(rest),
             self.escape,
             empty_line=self._empty_line,
@@ -158,10 +167,18 @@ class Lexer:
             raw = self._lines[self._at]
             line = self._next_line()
             if (line.lstrip("\t") if heredoc.chomp else line) == heredoc.name:
-                return replace(heredoc, content="".join(content))
+                return self._checked(replace(heredoc, content="".join(content)))
             content.append(f"{raw}\n")
         message = f"the here-document '{heredoc.name[:40]}' does not end"
         self._problems.error("bad-heredoc", message, statement.span)
+        return heredoc
+
+    def _checked(self, heredoc: Heredoc) -> Heredoc:
+        """Return a here-document, refusing one with bytes that no shell or image could be given as text."""
+        if bad := _UNDECODABLE.search(heredoc.content):
+            line = self._at - heredoc.content.count("\n", bad.start())
+            self._error("bad-character", "here is a NUL, or a byte that is not UTF-8", line)
+            return replace(heredoc, content=_UNDECODABLE.sub("\ufffd", heredoc.content))
         return heredoc
 
 

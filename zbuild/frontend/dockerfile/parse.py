@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.span import Span
-from zbuild.base.text import did_you_mean
-from zbuild.frontend.dockerfile import commands, files, settings
+from zbuild.frontend.dockerfile import settings
+from zbuild.frontend.dockerfile.instructions import INSTRUCTIONS, refuse_unknown
 from zbuild.frontend.dockerfile.lexer import Lexer
 from zbuild.frontend.dockerfile.stages import parse_from
+from zbuild.frontend.dockerfile.triggers import onbuild
 from zbuild.model.definition import Definition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
+    from zbuild.frontend.dockerfile.instructions import Read
     from zbuild.frontend.dockerfile.statement import Statement
     from zbuild.model.definition import Stage
     from zbuild.model.ops import Arg, Op
@@ -23,27 +25,7 @@ if TYPE_CHECKING:
 MAX_PROBLEMS = 100
 """After so many problems reading stops: the file is something else."""
 
-_LONGEST_KEYWORD = 20
-
-_INSTRUCTIONS: Mapping[str, Callable[[Statement, Diagnostics], tuple[Op, ...]]] = {
-    "ADD": files.add,
-    "ARG": settings.arg,
-    "CMD": commands.cmd,
-    "COPY": files.copy,
-    "ENTRYPOINT": commands.entrypoint,
-    "ENV": settings.env,
-    "EXPOSE": settings.expose,
-    "HEALTHCHECK": commands.healthcheck,
-    "LABEL": settings.label,
-    "MAINTAINER": settings.maintainer,
-    "RUN": commands.run,
-    "SHELL": commands.shell,
-    "STOPSIGNAL": settings.stopsignal,
-    "USER": settings.user,
-    "VOLUME": settings.volume,
-    "WORKDIR": settings.workdir,
-}
-_LATER = ("ONBUILD",)
+_INSTRUCTIONS: Mapping[str, Read] = {**INSTRUCTIONS, "ONBUILD": onbuild}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +81,8 @@ class _Parser:
         keyword = statement.keyword
         if keyword == "FROM":
             self._begin_stage(statement)
-        elif keyword in _LATER:
-            self._problems.error("not-yet", f"{keyword} is not supported yet", statement.span)
         elif keyword not in _INSTRUCTIONS:
-            self._refuse_unknown(statement)
+            refuse_unknown(statement, self._problems)
         elif self._stages:
             self._ops[-1] += _INSTRUCTIONS[keyword](statement, self._problems)
         elif keyword == "ARG":
@@ -129,9 +109,3 @@ class _Parser:
             self._problems.error("duplicate-stage", message, statement.span, hint)
         self._stages.append(stage)
         self._ops.append([])
-
-    def _refuse_unknown(self, statement: Statement) -> None:
-        written = statement.written
-        known = ("FROM", *_LATER, *_INSTRUCTIONS)
-        hint = did_you_mean(statement.keyword, known) if len(written) <= _LONGEST_KEYWORD else ""
-        self._problems.error("unknown-instruction", f"there is no instruction '{written[:40]}'", statement.span, hint)

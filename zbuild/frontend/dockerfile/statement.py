@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
 from zbuild.base.span import Span
+
+_LEADING_TABS = re.compile("^\t+", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,11 +18,11 @@ class Origins:
     offsets: tuple[int, ...]
     places: tuple[Span, ...]
 
-    def place(self, offset: int) -> Span:
-        """Return where the character at `offset` stands in the file."""
+    def place(self, offset: int, end: int = 0) -> Span:
+        """Return where the character at `offset` stands in the file; `end` is the last line of what begins there."""
         piece = bisect_right(self.offsets, offset) - 1
         start = self.places[piece]
-        return Span(start.file, start.line, start.column + offset - self.offsets[piece])
+        return Span(start.file, start.line, start.column + offset - self.offsets[piece], end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,11 @@ class Heredoc:
     expand: bool
     chomp: bool
     content: str = ""
+
+    @property
+    def text(self) -> str:
+        """The content as `<<-` or `<<` wants it: without the tabs that lines begin with, or as it is."""
+        return _LEADING_TABS.sub("", self.content) if self.chomp else self.content
 
 
 @dataclass(frozen=True, slots=True)
