@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,12 @@ BASE = "localhost/test/base:1"
 _TESTS = Path(__file__).parent
 _TOOLS = {"storage", "base_image", "registry"}
 _guard = Guard()
+
+# Started in the background (by CI, nohup, a shell's &), signals may be ignored from the start, and what tests start
+# would inherit that: they are to meet signals as a terminal's programs do.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _signum in (signal.SIGHUP, signal.SIGTERM):
+    signal.signal(_signum, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -53,10 +53,13 @@ class Runtime:
         """The folder of the runtime's own state."""
         return self.runroot / "zbuild/state"
 
-    def run(self, container: str, bundle: Path, timeout: float, secrets: tuple[str, ...]) -> Command:
-        """Run a bundle's container to its end; the container's name stands among the arguments for the sweep."""
+    def run(self, container: str, bundle: Path, timeout: float) -> Command:
+        """Run a bundle's container to its end; the container's name stands among the arguments for the sweep.
+
+        The runtime makes missing mount points under its own umask.
+        """
         argv = (self.program, "--root", str(self.state), "run", "--bundle", str(bundle), container)
-        return Command(argv, timeout=timeout, redact=secrets, umask=0o22)
+        return Command(argv, timeout=timeout, umask=0o22)
 
     def delete(self, container: str) -> Command:
         """End whatever runs in a container, and forget it."""
@@ -106,8 +109,7 @@ def run_directly(
         place = RunPlace(os.fsdecode(container.root), container.id[:12], user, _write_files(bundle, container))
         spec = runtime_spec(template, step, container.env, mounts, place)
         _write(bundle / "config.json", json.dumps(spec), 0o600)
-        secrets = tuple(f"{name}={value}" for name, value in step.env)
-        return runner.run(runtime.run(container.name, bundle, step.timeout / 1e9, secrets), on_line)
+        return runner.run(runtime.run(container.name, bundle, step.timeout / 1e9), on_line)
 
 
 @contextmanager

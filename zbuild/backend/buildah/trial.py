@@ -100,7 +100,7 @@ def try_direct(runner: Runner, container: TrialContainer | None, program: str, r
             done = run_directly(Runtime(program, runroot), runner, template, place, _STEP, ())
             if problem := _problem(done):
                 return Direct({}, f"{program}: {problem}")
-    except (RecordingError, OSError) as error:
+    except (RecordingError, BackendError, OSError) as error:
         return Direct({}, str(error))
     return Direct(templates)
 
