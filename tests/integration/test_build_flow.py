@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -163,3 +164,40 @@ def test_a_build_with_nothing_to_do_imports_little_and_starts_nothing(repo: Mono
     done = subprocess.run(argv, cwd=repo.root, check=True, capture_output=True, text=True)
     assert done.stdout == "0 [] []\n"
     assert "up to date" in done.stderr
+
+
+def test_a_build_argument_from_the_environment_is_part_of_the_command(repo: Monorepo) -> None:
+    repo.write("web/ZImagefile", "build: ../base\nargs: {V: none}\nenv: {V: $V}\n")
+    for _ in range(2):
+        repo.build("web", "--build-arg", "V", V="one")
+    assert ran(repo.build("web", "--build-arg", "V", V="two")) == {"web/0"}
+
+
+def test_a_copy_of_a_workspace_is_a_workspace_of_its_own(
+    repo: Monorepo, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    repo.build("web")
+    copied = Monorepo(tmp_path_factory.mktemp("copy") / "repo", repo.environment)
+    shutil.copytree(repo.root, copied.root)
+    copied.write("web/ZImagefile", "build: ../base\nlabels: {a: b}\n")
+    assert copied.plan("web")["web/0"] == "run"
+
+
+def test_a_nearer_workspace_that_appears_is_the_one_meant(repo: Monorepo) -> None:
+    inner = Monorepo(repo.root / "web", repo.environment)
+    repo.build()
+    assert "3 images up to date" in inner.zbuild("build").stderr
+    inner.write("zbuild.yaml", "images:\n  own: {context: ., file: D}\n")
+    inner.write("D", "FROM scratch\nCOPY page.html /\n")
+    assert inner.build() == {"own/0": "run"}
+
+
+def test_a_stage_alone_can_be_tagged(repo: Monorepo, storage: Storage) -> None:
+    repo.build("api", "--target", "builder", "--tag", "t/builder:x")
+    assert repo.metadata()["api"]["image_id"] == storage.images()["localhost/t/builder:x"]
+    for bad in (
+        ["api", "web", "--tag", "t/both:1"],
+        ["web", "--tag", "UPPER:1"],
+        ["web", "--tag", "a@sha256:" + "0" * 64],
+    ):
+        assert repo.zbuild("build", *bad).code == 2

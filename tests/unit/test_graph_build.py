@@ -222,3 +222,29 @@ def test_copies_are_not_made_from_definitions_given_in_line() -> None:
     graph = graph_of([ImageSpec("in", definition=definition)], {})
     assert ids(graph) == ["in"]
     assert graph.vertices[0].file == ""
+
+
+def test_a_nested_build_named_like_a_stage_is_not_taken_for_it() -> None:
+    files = {
+        "libs/Dockerfile": "FROM scratch AS shop\nFROM scratch\nCOPY --from=shop /a /a",
+        "libs/shop/Dockerfile": "FROM scratch",
+    }
+    images = [ImageSpec("libs", context="libs"), ImageSpec("app", context="app", file="app/Z")]
+    graph = graph_of(images, files, parsed={"app/Z": nested(NestedBuild("libs/shop"))})
+    assert sorted(ids(graph)) == ["app", "libs", "libs/shop", "libs/shop@2"]
+    nested_id = graph.by_id()["app"].inputs[0]
+    assert graph.by_id()[nested_id].context == "libs/shop"
+
+
+def test_arguments_of_the_command_line_reach_nested_builds() -> None:
+    parsed = {"a/Z": nested(NestedBuild("lib", args=(("X", "own"),)))}
+    options = GraphOptions(build_args=(("X", "given"),))
+    images = [ImageSpec("a", context="a", file="a/Z")]
+    graph = graph_of(images, {"lib/Dockerfile": "ARG X\nFROM $X"}, parsed=parsed, options=options)
+    assert graph.by_id()["lib"].base == FromReference("docker.io/library/given:latest")
+
+
+def test_an_image_asked_for_by_stage_stands_for_that_stage() -> None:
+    files = {"api/Dockerfile": "FROM scratch AS builder\nFROM scratch"}
+    graph = graph_of([ImageSpec("api", context="api", tags=("t/api",))], files, ["api/builder"])
+    assert [(image.name, image.vertex, image.tags) for image in graph.images] == [("api", "api/builder", ())]

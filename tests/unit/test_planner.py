@@ -41,7 +41,7 @@ def test_everything_runs_at_first_and_nothing_the_second_time(world, graph) -> N
 def test_a_changed_file_runs_its_stage_and_what_is_based_on_it(world, graph) -> None:
     world.build(graph)
     world.sources.contents["/work/api/main.c"] = "main 2"
-    assert world.actions(graph) == {"base": "cached", "api/builder": "run", "api": "maybe", "child": "run"}
+    assert world.actions(graph) == {"base": "cached", "api/builder": "run", "api": "maybe", "child": "maybe"}
     assert world.build(graph) == ["api/builder", "api", "child"]
 
 
@@ -177,10 +177,34 @@ def test_the_plan_lists_stages_in_order_with_times_and_needs(world, graph) -> No
         ("base", "0", "cached"),
         ("api", "builder", "run"),
         ("api", "1", "maybe"),
-        ("child", "0", "run"),
+        ("child", "0", "maybe"),
     ]
     assert plan.stages[2].reason == "runs if what it copies from api/builder comes out different"
     assert plan.stages[1].seconds == 1.5
     assert plan.stages[2].depends == ("base", "api/builder")
     assert plan.stages[1].key
     assert not plan.stages[2].key
+
+
+def test_a_stage_based_on_one_that_may_run_may_run(world, graph) -> None:
+    files = FILES | {"child/Dockerfile": "FROM shop/api\nCMD run"}
+    world.build(graph_of(IMAGES, files), {"api/builder": "the binary"})
+    world.sources.contents["/work/api/main.c"] = "main with a comment"
+    decisions = world.decide(graph)
+    assert (decisions["api"].action, decisions["child"].action) == ("maybe", "maybe")
+    assert decisions["child"].reason == "runs if its base api does"
+    assert world.build(graph, {"api/builder": "the binary"}) == ["api/builder"]
+
+
+def test_of_equal_stages_one_runs_and_the_others_take_its_result(world) -> None:
+    images = [ImageSpec("one", context="a", file="a/Dockerfile"), ImageSpec("two", context="b", file="b/Dockerfile")]
+    same = "FROM scratch\nRUN make"
+    decisions = world.decide(graph_of(images, {"a/Dockerfile": same, "b/Dockerfile": same}))
+    assert [(item.action, item.same_as) for item in decisions.values()] == [("run", ""), ("cached", "one")]
+    assert decisions["two"].reason == "the same as one"
+
+
+def test_what_a_bind_mount_shows_is_in_the_key(world) -> None:
+    text = "FROM scratch\nRUN --mount=type=bind,from=reg.example/x,source=/{},target=/m cat /m/f"
+    world.build(graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": text.format("a")}))
+    assert world.actions(graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": text.format("b")})) == {"a": "run"}

@@ -88,14 +88,12 @@ class Build:
 
     def _once(self) -> None:
         self.decisions = self._session.decide(self._graph)
-        running = {name for name, decision in self.decisions.items() if decision.action in ("run", "maybe")}
-        counts = [decision.action for decision in self.decisions.values()]
-        targets = self._graph.targets
-        self._emit(
-            BuildStarted(
-                targets, counts.count("run"), counts.count("cached"), counts.count("maybe"), self._session.backend.name
-            )
-        )
+        decisions = self.decisions.items()
+        running = {name for name, item in decisions if item.action in ("run", "maybe") or item.same_as}
+        run = sum(item.action == "run" for item in self.decisions.values())
+        cached = len(self.decisions) - len(running)
+        backend = self._session.backend.name
+        self._emit(BuildStarted(self._graph.targets, run, cached, len(running) - run, backend))
         for name, decision in self.decisions.items():
             if name not in running:
                 self._keep(name, decision)
@@ -139,7 +137,7 @@ class Build:
     def _job(self, vertex: Vertex, runner: StageRunner, running: set[str]) -> Job:
         return Job(
             name=vertex.id,
-            after=tuple(needed for needed in vertex.depends if needed in running),
+            after=tuple(name for name in (*vertex.depends, self.decisions[vertex.id].same_as) if name in running),
             weight=self._session.records.last_seconds(vertex.id) or 1.0,
             action=lambda: Done(runner.run(vertex.id)),
         )

@@ -33,6 +33,12 @@ def find_root(start: Path, variables: Mapping[str, str]) -> Path:
     return next(including, nearest).parent
 
 
+def candidates(start: Path) -> tuple[str, ...]:
+    """Return every path whose coming or going decides which workspace a folder lies in."""
+    absolute = Path(os.path.abspath(start))  # noqa: PTH100
+    return tuple(str(folder / name) for folder in (absolute, *absolute.parents) for name in BUILD_FILES)
+
+
 def _build_file(folder: Path) -> Path | None:
     return next((folder / name for name in BUILD_FILES if (folder / name).is_file()), None)
 

@@ -195,7 +195,7 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
     asked = (tuple(targets), options.build_args, options.target, options.detect)
-    how = (zbuild.__version__, reading.file, tuple(sorted(reading.variables.items())))
+    how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())))
     return f"{xxh((how, asked))}.graph"
 
 

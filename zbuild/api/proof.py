@@ -31,12 +31,15 @@ class Proof:
         return Proof(self.root, (*self.rows, *(stat_row(path) for path in files)), self.indexes)
 
 
-def make_proof(loaded: LoadedGraph, session: Session, build: Build) -> Proof | None:
-    """Return the proof of a build that ended well; None when something it rests on may still change unseen."""
-    ignore_files = tuple(stat_row(path) for path in sorted(session.sources.ignore_files))
-    rows = (*loaded.rows, *ignore_files)
+def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tuple[str, ...]) -> Proof | None:
+    """Return the proof of a build that ended well; None when something it rests on may still change unseen.
+
+    `searched` are the paths whose coming or going would have led to another workspace.
+    """
+    users = tuple(stat_row(path) for path in (*sorted(session.sources.ignore_files), *searched))
+    rows = (*loaded.rows, *users)
     again = any(vertex.settings.no_cache for vertex in loaded.graph.vertices)
-    if again or not build.repeatable or not loaded.settled or not settled(ignore_files, build.began):
+    if again or not build.repeatable or not loaded.settled or not settled(users, build.began):
         return None
     indexes = session.sources.save()
     # The images' files are written by the backend alone, each time under a new inode.

@@ -68,7 +68,7 @@ class StageRunner:
         self._results: dict[str, Record] = {
             name: decision.record
             for name, decision in decisions.items()
-            if decision.action == "cached" and isinstance(decision.record, Record)
+            if decision.action == "cached" and not decision.same_as and isinstance(decision.record, Record)
         }
         self._built: dict[str, Record] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -152,8 +152,10 @@ class StageRunner:
         decision = self._decisions[name]
         if decision.action != "maybe":
             return decision.reason
-        inputs = decision.described.vertex.inputs
-        ran = [source for source in inputs if self._results[source] in self._built.values()]
+        vertex = decision.described.vertex
+        ran = [source for source in vertex.inputs if self._results[source] in self._built.values()]
+        if isinstance(vertex.base, FromVertex) and vertex.base.vertex in ran:
+            return f"its base {vertex.base.vertex} ran"
         return f"what it copies from {' and '.join(ran)} came out different"
 
     def _order(self, name: str, described: Described, key: str) -> StageBuild:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.api.find import find_root
+from zbuild.api.find import candidates, find_root
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
@@ -43,6 +43,7 @@ class Workspace:
     def __init__(self, root: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> None:
         self.root = root
         self._reading = Reading(root, file, dict(variables or {}))
+        self._searched: tuple[str, ...] = ()
 
     @classmethod
     def find(cls, start: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> Workspace:
@@ -55,7 +56,9 @@ class Workspace:
             if not path.is_file():
                 raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
             return cls(path.parent, file=path.name, variables=variables)
-        return cls(find_root(start, variables or {}), variables=variables)
+        workspace = cls(find_root(start, variables or {}), variables=variables)
+        workspace._searched = candidates(start)
+        return workspace
 
     def validate(self, options: BuildOptions | None = None) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""
@@ -146,6 +149,10 @@ class Workspace:
 
         folder.sweep()
         graph = loaded.graph
+        if options.tags and len(graph.targets) != 1:
+            raise UsageError(
+                "tag-of-many", "--tag names one image, but there are several targets", hint="name one target"
+            )
         logs = _log_folder(folder)
 
         def notice(message: str) -> None:
@@ -161,7 +168,7 @@ class Workspace:
             finally:
                 _drop_if_empty(logs)
             report = make_report(graph, build, started)
-            proof = make_proof(loaded, session, build)
+            proof = make_proof(loaded, session, build, self._searched)
         return report if proof is None else report.with_proof(proof.sealed(folder))
 
     def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:

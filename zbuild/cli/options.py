@@ -38,6 +38,21 @@ def _pairs_or_environment(
     return tuple((name, text) for name, text in pairs if text is not None)
 
 
+def _tags(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Refuse what cannot name an image, before anything is built."""
+    from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag
+    from zbuild.base.reference import parse_reference  # noqa: PLC0415
+
+    for value in values:
+        try:
+            reference = parse_reference(value)
+        except BadReferenceError as error:
+            raise click.BadParameter(str(error)) from None
+        if reference.digest:
+            raise click.BadParameter(f"'{value}' has a digest, which only the finished image gives; write NAME:TAG")
+    return tuple(values)
+
+
 def _split(value: str) -> tuple[str, str | None]:
     name, equals, text = value.partition("=")
     if not name:
@@ -105,7 +120,9 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "keep_going": click.option(
         "-k", "--keep-going", is_flag=True, help="After a failure build on what does not depend on it."
     ),
-    "tags": click.option("--tag", "tags", multiple=True, metavar="NAME:TAG", help="Also give the image this name."),
+    "tags": click.option(
+        "--tag", "tags", callback=_tags, multiple=True, metavar="NAME:TAG", help="Also give the image this name."
+    ),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),

@@ -43,8 +43,16 @@ def try_quick(argv: list[str]) -> int | None:
 def stamp_path(root: str, argv: list[str]) -> str:
     """Return where the stamp of a command line lies in a workspace; the settings in the environment count, too."""
     settings = sorted(f"{name}={value}" for name, value in os.environ.items() if f"{name}=".startswith(_SETTINGS))
-    text = "\0".join([os.getcwd(), *argv, "", *settings])  # noqa: PTH109 - pathlib costs 10 ms to import
+    given = [f"{name}={os.environ.get(name)}" for name in _from_environment(argv)]
+    text = "\0".join([os.getcwd(), *argv, "", *settings, "", *given])  # noqa: PTH109 - pathlib costs 10 ms to import
     return f"{root}/.zbuild/plan/{xxhash.xxh3_128_hexdigest(os.fsencode(text))}.stamp"
+
+
+def _from_environment(argv: list[str]) -> list[str]:
+    """Return the build arguments whose values are the environment's: `--build-arg NAME`."""
+    words = [argv[index + 1] for index, word in enumerate(argv[:-1]) if word == "--build-arg"]
+    words += [word.removeprefix("--build-arg=") for word in argv if word.startswith("--build-arg=")]
+    return [word for word in words if "=" not in word]
 
 
 def _workspace(argv: list[str]) -> str:

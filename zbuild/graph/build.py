@@ -17,7 +17,7 @@ from zbuild.graph.types import Graph, ImageNode, Vertex
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from zbuild.base.span import Span
     from zbuild.graph.instance import Instance
@@ -83,8 +83,12 @@ class _Builder:
         self._diagnostics.check()
         vertices = self._sorted()
         names = tuple(dict.fromkeys(item.image for item in selected))
-        stages = frozenset(item.image for item in selected if item.stage or self._options.target)
-        return Graph(vertices, self._image_nodes(vertices, stages), roots, names)
+        partial = {
+            item.image: root
+            for item, (_, root) in zip(selected, wanted, strict=True)
+            if item.stage or self._options.target
+        }
+        return Graph(vertices, self._image_nodes(vertices, partial), roots, names)
 
     def _want(self, item: Selected) -> str:
         """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""
@@ -100,7 +104,7 @@ class _Builder:
         return self._demand(instance, index)
 
     def _demand(self, instance: Instance, index: int) -> str:
-        vertex_id = instance.vertex_id(index)
+        vertex_id = self._images.vertex_id(instance, index)
         self._work.outputs[vertex_id] = None
         self._work.pending.append((instance, index))
         return vertex_id
@@ -109,7 +113,7 @@ class _Builder:
         """Make vertices until none is missing. A work list, not recursion: chains may be thousands deep."""
         while self._work.pending:
             instance, index = self._work.pending.popleft()
-            if instance.vertex_id(index) not in self._work.vertices:
+            if self._images.vertex_id(instance, index) not in self._work.vertices:
                 self._add(instance, index)
 
     def _add(self, instance: Instance, index: int) -> None:
@@ -120,7 +124,7 @@ class _Builder:
                 self._demand(needed, needed_index)
             else:
                 self._work.pending.append((needed, needed_index))
-        vertex_id = instance.vertex_id(index)
+        vertex_id = self._images.vertex_id(instance, index)
         self._work.vertices[vertex_id] = Vertex(
             id=vertex_id,
             image=instance.name,
@@ -158,8 +162,8 @@ class _Builder:
             raise _cycle(error, vertices) from None
         return tuple(replace(vertices[name], output=name in self._work.outputs) for name in names)
 
-    def _image_nodes(self, vertices: Sequence[Vertex], partial: frozenset[str]) -> tuple[ImageNode, ...]:
-        """Return the images whose output is in the graph; one asked for by stage alone is not among them."""
+    def _image_nodes(self, vertices: Sequence[Vertex], partial: Mapping[str, str]) -> tuple[ImageNode, ...]:
+        """Return the images in the graph; one that is asked for by stage (`partial`) stands for that, without tags."""
         ids = {vertex.id for vertex in vertices}
         needed = {name for vertex in vertices for name in vertex.depends}
         nodes = []
@@ -167,9 +171,11 @@ class _Builder:
             instance = self._images.loaded(spec.name)
             if instance is None:
                 continue
-            vertex_id = instance.vertex_id(self._images.output_index(spec.name, instance))
+            vertex_id = self._images.vertex_id(instance, self._images.output_index(spec.name, instance))
             if vertex_id in ids and (spec.name not in partial or vertex_id in needed):
                 nodes.append(ImageNode(spec.name, vertex_id, spec.tags, spec.span))
+            elif spec.name in partial:
+                nodes.append(ImageNode(spec.name, partial[spec.name], (), spec.span))
         return tuple(nodes)
 
 

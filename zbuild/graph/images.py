@@ -40,6 +40,8 @@ class Images:
         self._definitions: dict[str, Definition | None] = {}
         self._by_tag = _tags(project)
         self._files: dict[str, str | None] = {}
+        self._ids: dict[tuple[str, int], str] = {}
+        self._taken: set[str] = set()
 
     def instance(self, name: str, span: Span | None = None) -> Instance | None:
         """Return a workspace image's instance; None, with the problem noted, when it cannot be had."""
@@ -62,6 +64,13 @@ class Images:
     def tagged(self, reference: str) -> str | None:
         """Return the workspace image that bears this full reference as a tag."""
         return self._by_tag.get(reference)
+
+    def vertex_id(self, instance: Instance, index: int) -> str:
+        """Return the id of a stage's vertex: its name, made unlike that of a nested build that happens to be equal."""
+        key = (instance.name, index)
+        if key not in self._ids:
+            self._ids[key] = _free(instance.stage_name(index), self._taken)
+        return self._ids[key]
 
     def output_index(self, name: str, instance: Instance) -> int:
         """Return the index of the stage that is an image's result: its `target`, else the last one."""
@@ -99,6 +108,7 @@ class Images:
         except BuildFileError as error:
             self._diagnostics.items.extend(error.diagnostics)
             return None, None
+        args = self._given(args)
         same = self._same_as(build.context, file, args, platform)
         if same is not None:
             instance = self.instance(same)
@@ -114,13 +124,18 @@ class Images:
             self._diagnostics.error("endless-build", "nested builds do not come to an end here", build.span)
             return None
         definition = self._definition(file)
-        name = self._free_name(build.context if build.context != "." else file)
+        name = _free(build.context if build.context != "." else file, self._names)
         return self._instance(Instance(name, build.context, file, definition, platform, args)) if definition else None
 
     def _same_as(self, context: str, file: str, args: Pairs, platform: Platform) -> str | None:
         """Return the workspace image that builds the very same thing, so that a path and a name meet in one node."""
         for name, spec in self._specs.items():
-            same = spec.context == context and spec.build_args == args and not spec.target and spec.definition is None
+            same = (
+                spec.context == context
+                and self._given(spec.build_args) == args
+                and not spec.target
+                and spec.definition is None
+            )
             if same and self._platform(spec) == platform and self._file(spec) == file:
                 return name
         return None
@@ -139,10 +154,14 @@ class Images:
         definition = spec.definition or (self._definition(file) if file else None)
         if definition is None or file is None:
             return None
-        args = tuple(sorted({**dict(spec.build_args), **dict(self._build_args)}.items()))
+        args = self._given(spec.build_args)
         platform, settings = self._platform(spec), _settings(spec)
         made = Instance(spec.name, spec.context, file, definition, platform, args, settings, after=spec.depends_on)
         return self._share(made)
+
+    def _given(self, args: Pairs) -> Pairs:
+        """Return build arguments with those of the command line, which win, in a fixed order."""
+        return tuple(sorted({**dict(args), **dict(self._build_args)}.items()))
 
     def _share(self, made: Instance) -> Instance | None:
         """Return the instance of another image that differs in nothing but its name, so that they share stages."""
@@ -172,14 +191,16 @@ class Images:
         platform = parse_platform(spec.platforms[0]) if spec.platforms else host_platform()
         return replace(platform, os=spec.os) if spec.os else platform
 
-    def _free_name(self, name: str) -> str:
-        number = 1
-        free = name
-        while free in self._names:
-            number += 1
-            free = f"{name}@{number}"
-        self._names.add(free)
-        return free
+
+def _free(name: str, taken: set[str]) -> str:
+    """Return a name that is not taken yet, `name@2` where `name` is, and take it."""
+    number = 1
+    free = name
+    while free in taken:
+        number += 1
+        free = f"{name}@{number}"
+    taken.add(free)
+    return free
 
 
 def _tags(project: Project) -> dict[str, str]:

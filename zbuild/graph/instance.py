@@ -50,8 +50,8 @@ class Instance:
         """Return a stage's name, or its index where it has none."""
         return self.definition.stages[index].name or str(index)
 
-    def vertex_id(self, index: int) -> str:
-        """Return what a stage's vertex is called; an unnamed last stage goes by the image's name alone."""
+    def stage_name(self, index: int) -> str:
+        """Return what a stage is called in full; an unnamed last stage goes by the image's name alone."""
         stages = self.definition.stages
         if index == len(stages) - 1 and not stages[index].name:
             return self.name

@@ -110,7 +110,7 @@ class Resolver:
         stage = instance.stage_index(name, index)
         if stage is not None:
             self._needs.append((instance, stage, False))
-            return FromVertex(instance.vertex_id(stage))
+            return FromVertex(self._images.vertex_id(instance, stage))
         if name.isdecimal() or instance.stage_index(name, len(instance.definition.stages)) is not None:
             message = f"stage '{name}' does not come before this one"
             self._diagnostics.error("unknown-stage", message, span, hint="copy from an earlier stage")
@@ -141,13 +141,13 @@ class Resolver:
             return None
         index = self._images.output_index(image, found)
         self._needs.append((found, index, True))
-        return FromVertex(found.vertex_id(index))
+        return FromVertex(self._images.vertex_id(found, index))
 
     def _needed(self, found: tuple[Instance, int] | None, *, output: bool) -> VertexBase:
         if found is None:
             return FromScratch()
         self._needs.append((*found, output))
-        return FromVertex(found[0].vertex_id(found[1]))
+        return FromVertex(self._images.vertex_id(*found))
 
     def _args(self, build: NestedBuild, instance: Instance) -> Pairs:
         return tuple(sorted((name, self._expand(value, instance, build.span)) for name, value in build.args))

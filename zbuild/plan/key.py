@@ -121,7 +121,7 @@ def _mount_text(mount: Mount) -> str:
         case CacheMount():
             return f"cache id={mount.id} readonly={mount.readonly}"
         case BindMount():
-            return f"bind readwrite={mount.readwrite}"
+            return f"bind path={mount.path} readwrite={mount.readwrite}"
         case TmpfsMount():
             return f"tmpfs size={mount.size}"
         case SecretMount():

@@ -64,7 +64,10 @@ class Records(Protocol):
 
 @dataclass(slots=True)
 class Decision:
-    """What will be done with one stage. `record` is its result where one is known; `key` "" where it is not yet."""
+    """What will be done with one stage. `record` is its result where one is known; `key` "" where it is not yet.
+
+    `same_as` names another stage with the same key that will run: this one then takes its result.
+    """
 
     described: Described
     record: Recorded | None
@@ -72,6 +75,7 @@ class Decision:
     action: PlanAction = "cached"
     reason: str = ""
     changes: tuple[Change, ...] = field(default_factory=tuple)
+    same_as: str = ""
 
 
 def decide(
@@ -145,6 +149,7 @@ class _Demand:
         self._always = always
         self._edges = {vertex.id: vertex.inputs for vertex in graph.vertices}
         self._running: set[str] = set()
+        self._first: dict[str, str] = {}
 
     def settle(self) -> None:
         after = (name for vertex in self._graph.vertices for name in vertex.after)
@@ -187,6 +192,10 @@ class _Demand:
         latest = self._records.latest(name)
         if latest is not None:
             decision.changes = changes(latest.inputs, told(decision.described, self._decisions))
+        first = self._first.setdefault(decision.described.static_key, name)
+        if first != name:
+            decision.action, decision.reason, decision.same_as = "cached", f"the same as {first}", first
+            return
         decision.action, decision.reason = self._running_reason(name, decision, latest)
 
     def _cached_reason(self, name: str) -> str:
@@ -209,10 +218,12 @@ class _Demand:
             return "run", "asked to run everything (-B)" if self._always else "no_cache is set"
         if decision.record is not None and decision.record.image_id not in self._present:
             return "run", "its image is gone from the store"
-        if isinstance(vertex.base, FromVertex) and vertex.base.vertex in running:
-            return "run", f"its base {vertex.base.vertex} runs"
+        base = vertex.base.vertex if isinstance(vertex.base, FromVertex) else ""
+        if base in running and self._decisions[base].action == "run":
+            return "run", f"its base {base} runs"
         if running and (decision.record is not None or self._records.has_own(decision.described.own_key)):
-            return "maybe", f"runs if what it copies from {' or '.join(running)} comes out different"
+            copied = f"what it copies from {' or '.join(running)} comes out different"
+            return "maybe", "runs if " + (f"its base {base} does" if base in running else copied)
         return "run", self._difference(decision) if latest is not None else "never built here"
 
     def _difference(self, decision: Decision) -> str:

@@ -9,9 +9,11 @@ from zbuild.backend.buildah.direct import goes_direct
 from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.image_roots import ImageRoots
 from zbuild.backend.buildah.plain_images import PlainImages
+from zbuild.backend.buildah.probe import settings_files
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
+from zbuild.backend.buildah.store import stamp_of
 from zbuild.backend.buildah.sweep import sweep
 from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
@@ -74,8 +76,8 @@ class BuildahBackend:
         return {image.id: image.names for image in self._engine.store.images().values()}
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
-        """Return what changes with the store's list of images."""
-        return self._engine.store.stamp()
+        """Return what changes with the store's list of images, and with the settings that say where the store is."""
+        return (*self._engine.store.stamp(), *map(stamp_of, settings_files()))
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image more names. Raises ImageGoneError when it is not there."""

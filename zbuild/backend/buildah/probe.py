@@ -99,12 +99,16 @@ def _read(text: str) -> Facts | None:
         return None
 
 
-def _fingerprint() -> str:
-    programs = [shutil.which(name) or "" for name in ("buildah", *RUNTIMES)]
-    own = [os.environ.get(name, "") for name in ("CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF")]
+def settings_files() -> tuple[str, ...]:
+    """Return every file that may say where the store is and how a RUN is isolated, whether it is there or not."""
+    own = [path for name in ("CONTAINERS_STORAGE_CONF", "CONTAINERS_CONF") if (path := os.environ.get(name, ""))]
     home = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "containers"
-    files = [*programs, *_SETTINGS, *own, str(home / "storage.conf"), str(home / "containers.conf")]
-    files = [path for path in files if path]  # "" would be the folder we happen to be in
+    return (*_SETTINGS, *own, str(home / "storage.conf"), str(home / "containers.conf"))
+
+
+def _fingerprint() -> str:
+    programs = [path for name in ("buildah", *RUNTIMES) if (path := shutil.which(name))]
+    files = [*programs, *settings_files()]
     variables = [os.environ.get(name) for name in (*_STORAGE_VARIABLES, *_RUN_VARIABLES)]
     return xxh((*map(_identity, files), *variables, *map(resource.getrlimit, _LIMITS)))
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from zbuild.base.errors import BackendError, ImageGoneError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,12 +74,7 @@ class Store:
 
     def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return (path, size, mtime_ns, inode) of images.json, all zero while there is none."""
-        file = self._file("images")
-        try:
-            stat = file.stat()
-        except OSError:
-            return ((str(file), 0, 0, 0),)
-        return ((str(file), stat.st_size, stat.st_mtime_ns, stat.st_ino),)
+        return (stamp_of(str(self._file("images"))),)
 
     def _file(self, kind: str) -> Path:
         return self.graphroot / f"{self.driver}-{kind}" / f"{kind}.json"
@@ -104,6 +97,15 @@ class Store:
         except (OSError, ValueError) as error:
             raise BackendError("store-broken", f"cannot read {file}: {error}") from error
         return entries
+
+
+def stamp_of(path: str) -> tuple[str, int, int, int]:
+    """Return (path, size, mtime_ns, inode) of a file, all zero while there is none."""
+    try:
+        found = Path(path).stat()
+    except OSError:
+        return (path, 0, 0, 0)
+    return (path, found.st_size, found.st_mtime_ns, found.st_ino)
 
 
 def _stored(entry: dict[str, Any]) -> StoredImage:
