@@ -109,16 +109,21 @@ def test_a_runtime_that_fails_by_itself_is_told(
 
 
 @pytest.fixture
-def configured(buildah_store: BuildahStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Lab]:
-    """A function that returns a lab under a containers.conf."""
+def configured(
+    buildah_store: BuildahStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Lab]]:
+    """A function that returns a lab under a containers.conf; its backend is closed at the end."""
+    opened: list[BuildahBackend] = []
 
     def make(text: str) -> Lab:
         (tmp_path / "containers.conf").write_text(f"[containers]\n{text}\n")
         monkeypatch.setenv("CONTAINERS_CONF", str(tmp_path / "containers.conf"))
-        base = buildah_store.lab(tmp_path / "x").base
-        return Lab(BuildahBackend(tmp_path, tmp_path, DictMemory()), tmp_path, base)
+        opened.append(BuildahBackend(tmp_path, tmp_path, DictMemory()))
+        return Lab(opened[-1], tmp_path, buildah_store.lab(tmp_path / "x").base)
 
-    return make
+    yield make
+    for backend in opened:
+        backend.close()
 
 
 def test_settings_of_containers_conf_hold(configured: Callable[[str], Lab]) -> None:
