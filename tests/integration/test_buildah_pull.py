@@ -76,6 +76,17 @@ def test_unknown_image_says_what_the_registry_says(buildah_lab: Lab, registry: s
         buildah_lab.backend.resolve(f"{registry}/lab/nope:1", host_platform(), "missing")
     assert f"{registry}/lab/nope:1" in raised.value.message
     assert "manifest unknown" in raised.value.message
+    assert 'time="' not in raised.value.message
+
+
+@pytest.mark.parametrize("policy", ["missing", "newer", "always"])
+def test_local_names_are_never_pulled(buildah_lab: Lab, runner: RecordingRunner, policy: str) -> None:
+    runner.called.clear()
+    with pytest.raises(RegistryError, match=r"there is no image localhost/lab/nope:1 for linux/.* in the store"):
+        buildah_lab.backend.resolve("localhost/lab/nope:1", host_platform(), policy)
+    built = buildah_lab.build("kept", names=("localhost/lab/kept:1",))
+    assert buildah_lab.backend.resolve("localhost/lab/kept:1", host_platform(), policy).image_id == built.image_id
+    assert "pull" not in runner.called
 
 
 def test_platform_that_an_image_does_not_have(buildah_lab: Lab, pushed: str) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.digest import xxh
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, RegistryError
 from zbuild.base.span import Span
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import ignore_candidates, read_ignore
@@ -35,6 +35,7 @@ class WorkspaceSources:
         self._backend = backend
         self._pull = pull
         self._bases: dict[tuple[str, Platform], BaseImage] = {}
+        self._refusals: dict[tuple[str, Platform, str], RegistryError] = {}
         self._ignores: dict[tuple[str, str], tuple[str, ...]] = {}
         self._indexes: dict[str, StatIndex] = {}
         self._lock = threading.Lock()
@@ -42,10 +43,16 @@ class WorkspaceSources:
         self.listings: dict[str, bytes] = {}
 
     def base(self, reference: str, platform: Platform, pull: str) -> BaseImage:
-        """Find an image that is not built here."""
+        """Find an image that is not built here. Raises RegistryError, the same again for one that was not to be had."""
         if (reference, platform) not in self._bases:
             policy: PullPolicy = pull or self._pull  # type: ignore[assignment] # the schema allows no other words
-            self._bases[reference, platform] = self._backend.resolve(reference, platform, policy)
+            if (reference, platform, policy) in self._refusals:
+                raise self._refusals[reference, platform, policy]
+            try:
+                self._bases[reference, platform] = self._backend.resolve(reference, platform, policy)
+            except RegistryError as error:
+                self._refusals[reference, platform, policy] = error
+                raise
         return self._bases[reference, platform]
 
     def folder(self, context: str) -> str:

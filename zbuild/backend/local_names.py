@@ -5,7 +5,8 @@ from __future__ import annotations
 from zbuild.base import reference as references
 from zbuild.base.errors import RegistryError
 
-_LOCAL = "localhost/"
+LOCAL = "localhost/"
+"""What the names of images begin with that are in the store alone: no registry is meant."""
 
 
 def full_name(reference: str) -> str:
@@ -31,4 +32,4 @@ def local_names(reference: str) -> tuple[str, ...]:
     first, slash, _ = reference.partition("/")
     if slash and ("." in first or ":" in first or first == "localhost"):
         return (full,)
-    return (full, full_name(_LOCAL + reference))
+    return (full, full_name(LOCAL + reference))

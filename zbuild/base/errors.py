@@ -73,6 +73,20 @@ class RegistryError(ZbuildError):
     exit_code = 4
 
 
+class MissingImagesError(RegistryError):
+    """Images that build files name cannot be had; `missing` holds (reference, problem) for each place, at least one."""
+
+    def __init__(self, missing: Sequence[tuple[str, Diagnostic]]) -> None:
+        first = missing[0][1]
+        super().__init__(first.code, first.message, span=first.span, hint=first.hint)
+        self.missing = tuple(missing)
+
+    @property
+    def diagnostics(self) -> tuple[Diagnostic, ...]:
+        """The problems, in the order found, without repeats."""
+        return tuple(dict.fromkeys(problem for _, problem in self.missing))
+
+
 class InterruptedBuildError(ZbuildError):
     """A signal ended the build; `signum` says which, and the exit code is 128 + it."""
 

@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.diagnostic import Diagnostic
-from zbuild.base.errors import BuildFailedError, BuildFileError, InterruptedBuildError, StageError, ZbuildError
+from zbuild.base.errors import (
+    BuildFailedError,
+    BuildFileError,
+    InterruptedBuildError,
+    MissingImagesError,
+    StageError,
+    ZbuildError,
+)
 from zbuild.base.text import did_you_mean, plural
 from zbuild.report.clean import printable
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zbuild.base.span import Span
     from zbuild.report.palette import Palette
 
@@ -72,7 +81,9 @@ def error_lines(error: BaseException, root: Path, palette: Palette) -> list[str]
         case InterruptedBuildError() | KeyboardInterrupt() | click.Abort():
             return [palette.paint("error", "zbuild: interrupted")]
         case BuildFileError():
-            return _file_error_lines(error, Sources(root), palette)
+            return _many_lines(error.diagnostics, "in the build files", Sources(root), palette)
+        case MissingImagesError():
+            return _many_lines(error.diagnostics, "with images that are not built here", Sources(root), palette)
     return diagnostic_lines(_diagnostic(error), Sources(root), palette)
 
 
@@ -104,12 +115,12 @@ def diagnostic_lines(diagnostic: Diagnostic, sources: Sources, palette: Palette)
     return lines
 
 
-def _file_error_lines(error: BuildFileError, sources: Sources, palette: Palette) -> list[str]:
+def _many_lines(diagnostics: Sequence[Diagnostic], what: str, sources: Sources, palette: Palette) -> list[str]:
     lines: list[str] = []
-    for diagnostic in error.diagnostics:
+    for diagnostic in diagnostics:
         lines += diagnostic_lines(diagnostic, sources, palette)
-    errors = sum(1 for diagnostic in error.diagnostics if diagnostic.severity == "error")
-    return [*lines, f"zbuild: {plural(errors, 'error')} in the build files"] if errors > 1 else lines
+    errors = sum(1 for diagnostic in diagnostics if diagnostic.severity == "error")
+    return [*lines, f"zbuild: {plural(errors, 'error')} {what}"] if errors > 1 else lines
 
 
 def _source_lines(span: Span, sources: Sources, palette: Palette) -> list[str]:

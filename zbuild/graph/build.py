@@ -88,7 +88,8 @@ class _Builder:
             for item, (_, root) in zip(selected, wanted, strict=True)
             if item.stage or self._options.target
         }
-        return Graph(vertices, self._image_nodes(vertices, partial), roots, names)
+        known = tuple((spec.name, spec.tags) for spec in self._project.images)
+        return Graph(vertices, self._image_nodes(vertices, partial), roots, names, known)
 
     def _want(self, item: Selected) -> str:
         """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""

@@ -107,12 +107,16 @@ class ImageNode:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Vertices in topological order, what a vertex needs before it; `roots` are the targets' vertices."""
+    """Vertices in topological order, what a vertex needs before it; `roots` are the targets' vertices.
+
+    `names` are all the workspace's images with their tags, for hints.
+    """
 
     vertices: tuple[Vertex, ...]
     images: tuple[ImageNode, ...]
     roots: tuple[str, ...]
     targets: tuple[str, ...] = ()
+    names: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False, repr=False)
 
     def by_id(self) -> dict[str, Vertex]:
         """Return the vertices by id."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, MissingImagesError, RegistryError
 from zbuild.graph.types import FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.steps import ContextOrigin, ImageOrigin, StageOrigin
@@ -14,7 +14,9 @@ from zbuild.plan.evaluate import evaluate
 from zbuild.plan.key import Pending, fold, material
 
 if TYPE_CHECKING:
+    from zbuild.base.errors import ZbuildError
     from zbuild.base.platform import Platform
+    from zbuild.base.span import Span
     from zbuild.graph.types import Graph, Vertex
     from zbuild.model.steps import Origin, Selection
     from zbuild.plan.evaluate import Evaluation
@@ -73,41 +75,94 @@ class Described:
 def describe(graph: Graph, sources: Sources, backend: str) -> dict[str, Described]:
     """Describe all stages, in topological order.
 
-    Raises BuildFileError with the problems of all stages whose bases could be described.
+    Raises BuildFileError with the problems of all stages whose bases could be described, among them the images that
+    are not to be had; MissingImagesError when there are only such.
     """
     found: dict[str, Described] = {}
     diagnostics = Diagnostics()
+    missing: list[tuple[str, Diagnostic]] = []
     for vertex in graph.vertices:
         if all(name in found for name in vertex.inputs):
             try:
                 found[vertex.id] = describe_stage(vertex, found, sources, backend)
             except BuildFileError as error:
                 diagnostics.items.extend(error.diagnostics)
+            except MissingImagesError as error:
+                missing += error.missing
+    if missing:
+        raise _told(diagnostics, missing, graph)
     diagnostics.check()
     return found
 
 
+def _told(diagnostics: Diagnostics, missing: list[tuple[str, Diagnostic]], graph: Graph) -> ZbuildError:
+    """Return the error that tells of images that are not to be had, with hints, and of what else is wrong."""
+    from zbuild.plan.near_images import image_hint  # noqa: PLC0415 - only errors need it
+
+    hinted = [
+        (name, problem if problem.hint else replace(problem, hint=image_hint(name, graph.names)))
+        for name, problem in missing
+    ]
+    if not diagnostics.errors:
+        return MissingImagesError(hinted)
+    diagnostics.items.extend(problem for _, problem in hinted)
+    return BuildFileError(diagnostics.errors)
+
+
 def describe_stage(vertex: Vertex, found: dict[str, Described], sources: Sources, backend: str) -> Described:
-    """Describe one stage whose inputs are described already."""
-    image, base_item, config = _base(vertex, found, sources)
+    """Describe one stage whose inputs are described already.
+
+    Raises BuildFileError, and MissingImagesError with all images of the stage that are not to be had.
+    """
+    look_up = _LookUp(vertex, sources)
+    image, base_item, config = _base(vertex, found, look_up)
     triggered = vertex if image is None else _with_triggers(vertex, config.onbuild)
-    evaluation = evaluate(triggered, config, _origins(triggered, sources))
+    evaluation = evaluate(triggered, config, _origins(triggered, sources, look_up))
     items = _material(vertex, evaluation, base_item, sources, backend)
     static = fold(items, lambda item: found[item.vertex].static_key)
     return Described(vertex, evaluation, items, static, fold(items, lambda _: ""), image)
 
 
+class _LookUp:
+    """Finds the images that one stage names; those that are not to be had are gathered, with their places."""
+
+    def __init__(self, vertex: Vertex, sources: Sources) -> None:
+        self._vertex = vertex
+        self._sources = sources
+        self._missing: list[tuple[str, Diagnostic]] = []
+
+    def image(self, reference: str, name: str = "") -> Base | None:
+        """Return the base, or with `name` what instructions call so; None, and noted, when it is not to be had."""
+        try:
+            return self._sources.base(reference, self._vertex.platform, self._vertex.settings.pull)
+        except RegistryError as error:
+            problem = Diagnostic(error.code, error.message, self._place(name), error.hint)
+            self._missing.append((reference, problem))
+            return None
+
+    def _place(self, name: str) -> Span:
+        from zbuild.graph.resolve import source_names  # noqa: PLC0415 - only errors need it
+
+        stage = self._vertex.stage
+        return dict(source_names(stage.ops)).get(name, stage.span) if name else stage.base.span
+
+    def check(self) -> None:
+        """Raise MissingImagesError with all that was noted, if anything was."""
+        if self._missing:
+            raise MissingImagesError(self._missing)
+
+
 def _base(
-    vertex: Vertex, found: dict[str, Described], sources: Sources
+    vertex: Vertex, found: dict[str, Described], look_up: _LookUp
 ) -> tuple[Base | None, str | Pending, ImageConfig]:
     match vertex.base:
-        case FromScratch():
-            return None, "scratch", ImageConfig()
         case FromReference(reference):
-            image = sources.base(reference, vertex.platform, vertex.settings.pull)
-            return image, image.digest, image.config
+            image = look_up.image(reference)
+            return (None, "", ImageConfig()) if image is None else (image, image.digest, image.config)
         case FromVertex(name):
             return None, Pending(name), found[name].evaluation.config
+        case FromScratch():
+            return None, "scratch", ImageConfig()
 
 
 def _with_triggers(vertex: Vertex, triggers: tuple[str, ...]) -> Vertex:
@@ -135,7 +190,7 @@ def _with_triggers(vertex: Vertex, triggers: tuple[str, ...]) -> Vertex:
     return replace(vertex, stage=stage, sources=tuple(known.items()))
 
 
-def _origins(vertex: Vertex, sources: Sources) -> dict[str, Origin]:
+def _origins(vertex: Vertex, sources: Sources, look_up: _LookUp) -> dict[str, Origin]:
     origins: dict[str, Origin] = {
         "": ContextOrigin(sources.folder(vertex.context), sources.ignore(vertex.context, vertex.file))
     }
@@ -143,8 +198,9 @@ def _origins(vertex: Vertex, sources: Sources) -> dict[str, Origin]:
         if isinstance(source, FromVertex):
             origins[name] = StageOrigin(source.vertex)
         else:
-            image = sources.base(source.reference, vertex.platform, vertex.settings.pull)
-            origins[name] = ImageOrigin(source.reference, image.digest)
+            image = look_up.image(source.reference, name)
+            origins[name] = ImageOrigin(source.reference, "" if image is None else image.digest)
+    look_up.check()
     return origins
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
-from zbuild.backend.local_names import full_name, image_id_of, local_names
+from zbuild.backend.local_names import LOCAL, full_name, image_id_of, local_names
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
 from zbuild.base.platform import host_platform
@@ -20,17 +20,21 @@ if TYPE_CHECKING:
 
 # A registry that never answers would hold a build for ever; large images on slow lines need their time.
 PULL_TIMEOUT = 3600.0
+_LOG_LINE = 'time="'  # what buildah's libraries log besides the error itself
 
 
 def resolve(engine: Engine, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
     """Return the image of a reference, pulling it as the policy says.
 
-    `newer` keeps what is here when the registry cannot be asked. Raises RegistryError.
+    `newer` keeps what is here when the registry cannot be asked; `localhost/…` is no registry's. Raises RegistryError.
     """
     local = _find_local(engine, reference, platform)
     is_id = bool(image_id_of(reference))
-    if local and (is_id or pull in ("missing", "never")):
+    is_local = is_id or full_name(reference).startswith(LOCAL)
+    if local and (is_local or pull in ("missing", "never")):
         return local
+    if is_local and not is_id:
+        raise RegistryError("image-missing", f"there is no image {reference} for {platform} in the store")
     if is_id or pull == "never":
         raise RegistryError("image-missing", f"the image {reference} is not in the store, and must not be pulled")
     try:
@@ -70,7 +74,8 @@ def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
     command = commands.pull(full, foreign, insecure=_is_loopback(parse_reference(full).domain), timeout=PULL_TIMEOUT)
     done = engine.runner.run(command)
     if done.returncode:
-        said = " ".join(done.stderr).strip() or f"exit code {done.returncode}"
+        said = " ".join(line for line in done.stderr if not line.startswith(_LOG_LINE)).strip()
+        said = said or f"exit code {done.returncode}"
         raise RegistryError("pull-failed", f"cannot pull {full}: {said}")
     image_id = done.stdout.split()[-1].removeprefix("sha256:")
     found = parse_platform_of(engine.store.config(image_id))
