@@ -118,3 +118,16 @@ def test_a_plan_comes_back_and_damage_makes_it_none(tmp_path: Path) -> None:
     assert plancache.load(folder, "p1") == ("plan", {"a": 1}, b"x")
     (folder.plan / "p1").write_bytes((folder.plan / "p1").read_bytes()[:-1])
     assert plancache.load(folder, "p1") is None
+
+
+def test_only_the_newest_stamps_and_graphs_are_kept(tmp_path: Path) -> None:
+    folder = StateFolder.open(tmp_path)
+    for number in range(70):
+        for name in (f"{number}.stamp", f"{number}.graph"):
+            (folder.plan / name).touch()
+            os.utime(folder.plan / name, (number, number))
+    write_stamp(str(folder.plan / "new.stamp"), {})
+    plancache.save(folder, "new.graph", {})
+    left = {path.name for path in folder.plan.iterdir()}
+    kept = {"new", *map(str, range(7, 70))}
+    assert left == {f"{name}.{kind}" for name in kept for kind in ("stamp", "graph")}

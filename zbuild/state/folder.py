@@ -121,6 +121,14 @@ def atomic_write(path: Path | str, data: bytes) -> None:
         raise state_fault(error, path) from error
 
 
+def keep_newest(folder: Path, suffix: str, count: int) -> None:
+    """Remove all but the newest `count` files of a folder whose names end so. What cannot be removed stays."""
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        found = [(entry.stat().st_mtime_ns, entry.path) for entry in entries if entry.name.endswith(suffix)]
+        for _, path in sorted(found, reverse=True)[count:]:
+            os.unlink(path)  # noqa: PTH108 - scandir gives texts
+
+
 def _write_synced(path: str, data: bytes) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:

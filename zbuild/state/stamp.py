@@ -12,16 +12,20 @@ import os
 from zbuild.state.sealed import read_sealed, seal
 
 _KIND = "stamp"
+_KEPT = 64  # each command line has its own
 
 
 def write_stamp(path: str, stamp: dict[str, object]) -> None:
-    """Write a stamp of plain builtin values, atomically.
+    """Write a stamp of plain builtin values, atomically; of the stamps beside it, the newest are kept.
 
     Raises StateError when the file cannot be written, ValueError for values that marshal cannot hold.
     """
-    from zbuild.state.folder import atomic_write  # noqa: PLC0415 - only runs that wrote something come here
+    from pathlib import Path  # noqa: PLC0415 - only runs that wrote something come here
+
+    from zbuild.state.folder import atomic_write, keep_newest  # noqa: PLC0415 - likewise
 
     atomic_write(path, seal(_KIND, stamp))
+    keep_newest(Path(path).parent, ".stamp", _KEPT)
 
 
 def read_stamp(path: str) -> dict[str, object] | None:
