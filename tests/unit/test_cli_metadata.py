@@ -76,7 +76,19 @@ def test_without_a_report_the_file_stays_as_it_was(workspace: StandIn) -> None:
     assert path.read_text() == "before"
 
 
+def test_a_folder_that_cannot_be_written_is_told_before_the_build(
+    workspace: StandIn, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As root every folder can be written.
+    monkeypatch.setattr("os.access", lambda *_: False)
+    assert build(workspace, workspace.root / "metadata.json") == 2
+    assert "cannot be written" in capsys.readouterr().err
+    assert "build" not in [name for name, _ in workspace.calls]
+
+
 def test_a_missing_folder_is_told_and_leaves_nothing(workspace: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
-    assert build(workspace, workspace.root / "no" / "metadata.json") == 3
-    assert capsys.readouterr().err.startswith("error[system]: ")
+    path = workspace.root / "no" / "metadata.json"
+    assert build(workspace, path) == 2
+    assert capsys.readouterr().err.startswith(f"error[metadata-file]: --metadata-file {path}: there is no folder ")
+    assert "build" not in [name for name, _ in workspace.calls]
     assert list(workspace.root.iterdir()) == []

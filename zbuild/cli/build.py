@@ -72,6 +72,10 @@ def command(
         click.echo(plan_text(workspace.plan(targets, options)))
         return
     metadata = session.directory / metadata_file if metadata_file else None
+    if metadata is not None and metadata_file is not None:
+        from zbuild.cli.metadata import check_metadata_file  # noqa: PLC0415 - rarely asked for
+
+        check_metadata_file(metadata, metadata_file)
     try:
         with closing(open_report(progress, sys.stderr or io.StringIO())) as report:
             result = workspace.build(targets, options, report)

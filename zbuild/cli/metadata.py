@@ -8,6 +8,8 @@ from dataclasses import asdict
 from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING
 
+from zbuild.base.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -42,6 +44,17 @@ def write_metadata(path: Path, report: BuildReport) -> None:
         except BaseException:
             os.unlink(file.name)  # noqa: PTH108 - likewise
             raise
+
+
+def check_metadata_file(path: Path, written: Path) -> None:
+    """Raise UsageError when the file, which users wrote as `written`, cannot be written: better before a build."""
+    folder = path.parent
+    if not folder.is_dir():
+        message = f"--metadata-file {written}: there is no folder {written.parent}"
+        raise UsageError("metadata-file", message, hint="make the folder first")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        message = f"--metadata-file {written}: the folder {written.parent} cannot be written"
+        raise UsageError("metadata-file", message, hint="name a file in another folder")
 
 
 def _umask() -> int:
