@@ -13,8 +13,10 @@ _CASES = Path(__file__).parent / "buildfile"
 
 
 def _told(root: Path) -> str:
+    # A variable that no build file has or uses may not be set.
+    uses = any(b"${SET}" in path.read_bytes() for path in root.glob("zbuild.yaml"))
     try:
-        project = load_project(root, variables={"SET": "from the command line"})
+        project = load_project(root, variables={"SET": "from the command line"} if uses else {})
     except BuildFileError as error:
         return problem_lines(error.diagnostics)
     return f"{dump(project)}\n{problem_lines(project.warnings)}".replace(str(root), "ROOT")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import zbuild
 from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
 from zbuild.model import definition, mounts, ops
 from zbuild.state import plancache
 from zbuild.state.codec import Codec
+from zbuild.state.faults import state_fault
 from zbuild.state.stamp import stat_row, unchanged
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ class LoadedGraph:
 class BuildFiles:
     """Finds, reads and checks build files for the graph, and notes every path that was looked at.
 
-    `lint` gathers what is to be said of how they are written.
+    `lint` gathers what is to be said of how they are written, `loaded` what was read.
     """
 
     def __init__(self, root: Path, recipes: str = "", *, detect: bool = False) -> None:
@@ -78,6 +80,7 @@ class BuildFiles:
         self._seen: dict[str, None] = {}
         self._notices: dict[str, str] = {}
         self.lint: list[Diagnostic] = []
+        self.loaded: list[Definition] = []
 
     @property
     def seen(self) -> tuple[str, ...]:
@@ -133,7 +136,8 @@ class BuildFiles:
         ignored = self._ignored(self._contexts.get(path, "."), path)
         linted = lint_definition(self._root, path, ignored, recipes=self._recipes_at_hand)
         self.lint += linted.warnings
-        return linted.accepted()
+        self.loaded.append(linted.accepted())
+        return self.loaded[-1]
 
     def check_inline(self, project: Project, names: Collection[str]) -> None:
         """Check those of the named images that are defined in the workspace's own build files."""
@@ -164,20 +168,25 @@ class Reading:
         return load_project(self.root, file=self.file, variables=self.variables)
 
 
-def load_graph(reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+def load_graph(
+    reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions
+) -> LoadedGraph:
     """Return the graph of the targets: the kept one when no build file changed, else made anew and kept.
+
+    Without a folder, or in one that cannot be written, nothing is kept.
 
     Raises UsageError for unknown targets, BuildFileError with every problem of the build files.
     """
     codec = Codec(_CLASSES)
     name = _name(reading, targets, options)
-    kept = _kept(plancache.load(folder, name), codec)
+    kept = None if folder is None else _kept(plancache.load(folder, name), codec)
     if kept is not None:
         return kept
     loaded = _make(reading, folder, targets, options)
-    if loaded.settled:
+    if loaded.settled and folder is not None:
         parts = (loaded.graph, loaded.warnings, loaded.lint, loaded.notices)
-        plancache.save(folder, name, {"rows": list(loaded.rows), "parts": codec.encode(parts)})
+        with suppress(StateError):  # it only saves time
+            plancache.save(folder, name, {"rows": list(loaded.rows), "parts": codec.encode(parts)})
     return loaded
 
 
@@ -199,10 +208,10 @@ def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> st
     return f"{xxh((how, asked))}.graph"
 
 
-def _make(reading: Reading, folder: StateFolder, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
     from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - not needed when the graph is kept
 
-    began = file_clock(folder)
+    began = _clock_or_never(folder)
     project = reading.project()
     files = BuildFiles(reading.root, project.recipes, detect=options.detect)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target))
@@ -210,14 +219,42 @@ def _make(reading: Reading, folder: StateFolder, targets: Sequence[str], options
     paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
     lint = tuple(files.lint)
-    return LoadedGraph(graph, rows, settled(rows, began), project.warnings, lint, files.notices)
+    warnings = (*project.warnings, *_undeclared(options, files, project, graph))
+    return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices)
+
+
+def _undeclared(options: BuildOptions, files: BuildFiles, project: Project, graph: Graph) -> tuple[Diagnostic, ...]:
+    """Return a warning for each build argument that no build file read for the targets declares."""
+    if not options.build_args:
+        return ()
+    from zbuild.api.build_args import undeclared  # noqa: PLC0415 - likewise
+
+    names = {vertex.image for vertex in graph.vertices}
+    inline = [spec.definition for spec in project.images if spec.definition and spec.name in names]
+    return undeclared(dict(options.build_args), [*files.loaded, *inline])
+
+
+def _clock_or_never(folder: StateFolder | None) -> int:
+    """Return the file system's now; 0, before which nothing is settled, when the state cannot be written."""
+    if folder is None:
+        return 0
+    try:
+        return file_clock(folder)
+    except StateError:
+        return 0
 
 
 def file_clock(folder: StateFolder) -> int:
-    """Return the file system's own idea of now, in nanoseconds: what a file written at this moment bears."""
+    """Return the file system's own idea of now, in nanoseconds: what a file written at this moment bears.
+
+    Raises StateError when the state cannot be written.
+    """
     path = folder.path / "clock"
-    path.touch(mode=0o600)
-    return path.stat().st_mtime_ns
+    try:
+        path.touch(mode=0o600)
+        return path.stat().st_mtime_ns
+    except OSError as error:
+        raise state_fault(error, path) from error
 
 
 def settled(rows: Sequence[Row], began: int) -> bool:

@@ -12,7 +12,7 @@ from zbuild.api.find import candidates, find_root
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
-from zbuild.base.errors import BuildFailedError, UsageError
+from zbuild.base.errors import BuildFailedError, StateError, UsageError
 from zbuild.base.text import plural
 from zbuild.events.bus import Bus
 from zbuild.events.types import Notice
@@ -201,7 +201,14 @@ class Workspace:
         return removed
 
     def _load(self, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
-        return load_graph(self._reading, self._folder(), targets, options)
+        """Return the graph for what only reads: it needs no state, which may be read-only."""
+        try:
+            folder = self._folder()
+        except StateError as error:
+            if error.code == "state-link":
+                raise
+            return load_graph(self._reading, None, targets, options)
+        return load_graph(self._reading, folder, targets, options)
 
     def _folder(self) -> StateFolder:
         return StateFolder.open(self.root)

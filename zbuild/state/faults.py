@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_HINT = "only `validate`, `lint`, `list` and `graph` do without it"
 _READ_ONLY = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
@@ -22,7 +23,9 @@ def disk_full(path: Path | str) -> StateError:
 
 def read_only(path: Path | str) -> StateError:
     """Return the error for state that may not be written."""
-    return StateError("state-read-only", f"{path} cannot be written: no permission, or a read-only file system")
+    return StateError(
+        "state-read-only", f"{path} cannot be written: no permission, or a read-only file system", hint=_HINT
+    )
 
 
 def state_fault(error: OSError, path: Path | str) -> StateError:

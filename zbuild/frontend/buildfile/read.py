@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostics
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.base.span import Span
+from zbuild.base.text import did_you_mean
 from zbuild.frontend.buildfile.checks import check_dependencies, check_groups, check_tags
 from zbuild.frontend.buildfile.find import find_workspace_file, kind_of_file
 from zbuild.frontend.buildfile.images import ImageSource, included_image, lower_image
@@ -68,6 +69,8 @@ class _Workspace:
         self._groups: dict[str, tuple[Scalar, tuple[Scalar, ...]]] = {}
         self._dependencies: list[tuple[str, Scalar]] = []
         self._files: dict[str, None] = {}
+        self._unset = set(variables)
+        self._declared: dict[str, None] = {}
         self._complete = True
         self._recipes = ""
 
@@ -87,6 +90,7 @@ class _Workspace:
             check_groups(dict(self._groups.values()), self._names, self._diagnostics)
         check_tags(self._images.values(), self._diagnostics)
         self._diagnostics.check_in_order()
+        self._check_variables()
         return Project(
             root=str(self._root),
             images=tuple(self._images.values()),
@@ -104,7 +108,9 @@ class _Workspace:
         """Take in a zbuild.yaml; return the further ones that it includes."""
         span = path.span if path.span.file else None
         try:
-            node = read_yaml(read_build_file(self._root, path.text, span), path.text)
+            data = read_build_file(self._root, path.text, span)
+            node = read_yaml(data, path.text)
+            self._note_variables(node, data)
             variables, node = with_variables(node, inherited.variables, self._variables, self._diagnostics)
         except BuildFileError as error:
             self._diagnostics.items.extend(error.diagnostics)
@@ -124,18 +130,33 @@ class _Workspace:
         self._take_groups(checked)
         return self._include(checked, path.text, _Inherited(variables, settings))
 
+    def _note_variables(self, node: Node, data: bytes) -> None:
+        """Note what variables a file has; one that it only uses may be set on the command line as well."""
+        if isinstance(node, Mapping):
+            self._declared |= dict.fromkeys(name.text for name, _ in node.mapping("vars").items)
+        used = {name for name in self._unset if f"${{{name}}}".encode("utf-8", "surrogateescape") in data}
+        self._unset -= used | self._declared.keys()
+
+    def _check_variables(self) -> None:
+        """Raise UsageError for a variable of the command line that no build file has or uses."""
+        for name in self._variables:
+            if name in self._unset:
+                known = f"the variables are {', '.join(self._declared)}" if self._declared else "there are none"
+                hint = did_you_mean(name, self._declared) or known
+                raise UsageError("unknown-variable", f"--set {name}: no build file has such a variable", hint=hint)
+
     def _note_names(self, node: Node) -> None:
         """Note every image's name, also of those with faults, so that no other fault is told of who names them."""
         if isinstance(node, Mapping):
             for name, _ in node.mapping("images").items:
                 self._claim(name.text, name.span)
 
-    def _claim(self, name: str, span: Span) -> bool:
+    def _claim(self, name: str, span: Span, hint: str = "give one of them another name") -> bool:
         """Take a name for an image; that it is taken already is noted, with both places."""
         first = self._names.setdefault(name, span)
         if first is not span:
             message = f"image '{name}' is there already: {first}"
-            self._diagnostics.error("duplicate-image", message, span, "give one of them another name")
+            self._diagnostics.error("duplicate-image", message, span, hint)
         return first is span
 
     def _take_recipes(self, root: Mapping, file: str) -> None:
@@ -208,5 +229,9 @@ class _Workspace:
             self._diagnostics.error("bad-value", message, pattern.span, hint)
             return
         place = Span(path, 1)
-        if self._claim(name, place):
+        hint = (
+            f"list one of them under 'images' by another name, with 'context: {folder}' and "
+            f"'file: {path}', and leave it out of the patterns of 'include'"
+        )
+        if self._claim(name, place, hint):
             self._images[name] = included_image(name, Scalar(path, plain=False, span=place), folder, settings)
