@@ -129,13 +129,13 @@ def test_unknown_images_stages_and_groups(repo: Monorepo) -> None:
 
 def test_what_is_not_done_yet_is_refused_by_name(repo: Monorepo) -> None:
     repo.write("api/Dockerfile", "FROM scratch\nRUN --security=insecure x\nADD https://example.com/x /x\n")
-    repo.write("web/ZImagefile", "runtime: node20\n")
+    repo.write("web/ZImagefile", "wasm: {target: preview2}\n")
     said = refused(repo)
     assert "api/Dockerfile:2:" in said
     assert "--security" in said
     assert "api/Dockerfile:3:" in said
     assert "web/ZImagefile:1:" in said
-    assert "runtime" in said
+    assert "wasm" in said
 
 
 def test_no_workspace_and_no_such_file(repo: Monorepo, tmp_path_factory: pytest.TempPathFactory) -> None:
