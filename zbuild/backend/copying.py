@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, FileIO
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
 from zbuild.model.steps import ContextOrigin
+from zbuild.plan.fingerprint import kept_xattrs
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import SelectionError
@@ -149,11 +150,8 @@ class _Copy:
         """Add what a stage or image gave its file; files of a context carry none into an image."""
         if isinstance(self.step.origin, ContextOrigin):
             return attributes
-        names = [name for name in os.listxattr(descriptor) if name == "security.capability" or name.startswith("user.")]
-        if not names:
-            return attributes
-        xattrs = tuple((name, os.getxattr(descriptor, name)) for name in names)
-        return Attributes(attributes.mode, attributes.uid, attributes.gid, attributes.mtime_ns, xattrs)
+        xattrs = kept_xattrs(descriptor)
+        return replace(attributes, xattrs=xattrs) if xattrs else attributes
 
     def _unpack(self, entry: Entry, folder: bytes, owner: tuple[int, int] | None) -> bool:
         """Unpack a local archive (ADD). Returns False for what is none, which is copied like any file."""
