@@ -69,6 +69,16 @@ def digest_entries(entries: Iterable[Entry], content: Callable[[Entry], bytes], 
     return TreeDigest(xxhash.xxh3_128_hexdigest(listing), listing)
 
 
+def digest_stamps(entries: Iterable[Entry]) -> str:
+    """Digest the state that entries were seen in: equal ones, equal files, with nothing done to them in between.
+
+    Stat data counts, but not that of folders, in which files that are not selected come and go.
+    """
+    stamps = ((entry.path, _attributes(entry.kind, entry.mode, top=entry.top), entry.stamp) for entry in entries)
+    seen = tuple((path, how, () if how.startswith((b"d", b"D")) else stamp) for path, how, stamp in stamps)
+    return xxh(seen)
+
+
 @lru_cache(maxsize=1024)
 def _attributes(kind: Kind, mode: int, *, top: bool) -> bytes:
     letter = _LETTERS[kind].upper() if top else _LETTERS[kind]
