@@ -186,6 +186,25 @@ def test_a_file_that_changes_while_it_is_built_is_built_again(repo: Monorepo, st
     assert set(repo.build("api").values()) == {"cached"}
 
 
+@pytest.mark.parametrize("put_in", ["COPY main.txt /", "RUN --mount=target=/src cat /src/main.txt > /main.txt"])
+def test_a_file_that_is_put_back_while_it_is_built_is_built_again(
+    repo: Monorepo, storage: Storage, put_in: str
+) -> None:
+    wait = "RUN echo begun; sleep 1; true\n"
+    repo.write("api/Dockerfile", f"FROM t/base:1\n{wait}{put_in}\n{wait.replace('begun', 'copied')}")
+    process = repo.start("build", "api", "--progress", "plain")
+    wait_for_line(process, "begun")
+    repo.write("api/main.txt", "edited meanwhile\n")
+    wait_for_line(process, "copied")
+    repo.write("api/main.txt", "# a comment\nhello\n")
+    _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, stderr
+    container = storage.buildah("from", "--pull-never", "localhost/t/api:1")
+    content = storage.buildah("run", "--isolation", "chroot", container, "cat", "/main.txt")
+    assert content.splitlines() == ["# a comment", "hello"]
+    assert set(repo.build("api").values()) == {"cached"}
+
+
 def test_clean_removes_what_was_built(repo: Monorepo, storage: Storage) -> None:
     repo.build()
     assert repo.zbuild("clean").code == 0

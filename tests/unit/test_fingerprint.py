@@ -158,3 +158,20 @@ def test_digest_tree_digests_each_selection_and_counts_owners(tree):
     whole, part = digest_tree(os.fsencode(tree), [ALL, Selection(("sub",))])
     assert whole == digest(tree, owners=True)
     assert part == digest(tree, Selection(("sub",)), owners=True)
+
+
+def test_attributes_that_a_copy_keeps_count(tree):
+    def whole():
+        (found,) = digest_tree(os.fsencode(tree), [ALL])
+        return found.digest
+
+    before, in_context = whole(), digest(tree)
+    os.setxattr(tree / "sub/file", "user.note", b"one")
+    one = whole()
+    os.setxattr(tree / "sub/file", "user.note", b"two")
+    two = whole()
+    os.removexattr(tree / "sub/file", "user.note")
+    os.setxattr(tree / "sub/file", "trusted.note", b"one")
+    assert len({before, one, two}) == 3
+    assert whole() == before
+    assert digest(tree) == in_context

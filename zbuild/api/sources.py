@@ -86,6 +86,11 @@ class WorkspaceSources:
         with self._lock:
             return self._index(origin.path).digest(selection, origin.ignore)
 
+    def stamps(self, origin: ContextOrigin, selection: Selection) -> str:
+        """Return the state that a selection's files were in when last digested; "" when they would not stand still."""
+        with self._lock:
+            return self._index(origin.path).stamps(selection, origin.ignore)
+
     def _index(self, path: str) -> StatIndex:
         if path not in self._indexes:
             self._indexes[path] = StatIndex(os.fsencode(path), self._stat_folder / f"{xxh(path)}.stat")

@@ -12,7 +12,8 @@ from zbuild.backend.protocol import BaseImage, StageBuild
 from zbuild.base.errors import StageError
 from zbuild.events.types import StageFinished, StageStarted
 from zbuild.graph.types import FromVertex
-from zbuild.model.steps import CopyStep, ImageOrigin, RunStep, StageOrigin
+from zbuild.model.mounts import BindMount
+from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection, StageOrigin, takes_from_context
 from zbuild.plan.describe import describe_stage
 from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
 from zbuild.plan.planner import result_of, what
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
     from zbuild.events.types import Action
-    from zbuild.model.steps import Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
@@ -135,8 +135,9 @@ class StageRunner:
         order = self._order(name, described, key)
         self._setup.emit(StageStarted(name, reason, len(order.steps)))
         self._setup.records.begin(key, order.names)
+        bound = self._bound(described)
         result = self._setup.backend.build(order, self._setup.emit)
-        if not self._unchanged(described):
+        if not (self._unchanged(described, result) and self._bound(described) == bound):
             self._setup.backend.remove([result.image_id])
             return None
         seconds = time.monotonic() - started
@@ -200,10 +201,27 @@ class StageRunner:
                     found[origin.reference] = image.image_id
         return found
 
-    def _unchanged(self, described: Described) -> bool:
-        """Digest the context's files again: an edit during the build must not end in a record."""
+    def _unchanged(self, described: Described, result: StageResult) -> bool:
+        """Digest the context's files again: an edit during the build must not end in a record.
+
+        Equal content is not enough, for a file may have been put back: they must also be in the state they were
+        copied in.
+        """
         again = self._describe_again(described.vertex.id)
-        return again.items == described.items
+        copies = [step for step in again.evaluation.steps if isinstance(step, CopyStep) and takes_from_context(step)]
+        stamps = tuple(
+            self._setup.sources.stamps(step.origin, step.selection)
+            for step in copies
+            if isinstance(step.origin, ContextOrigin)
+        )
+        return again.items == described.items and "" not in stamps and stamps == result.copied
+
+    def _bound(self, described: Described) -> list[str]:
+        """Return the state of what RUN mounts show of contexts, as last digested."""
+        runs = [step for step in described.evaluation.steps if isinstance(step, RunStep)]
+        mounts = [(mount, dict(step.origins)) for step in runs for mount in step.mounts if isinstance(mount, BindMount)]
+        shown = [(origins[mount.source], Selection((mount.path,))) for mount, origins in mounts]
+        return [self._setup.sources.stamps(tree, part) for tree, part in shown if isinstance(tree, ContextOrigin)]
 
     def _describe_again(self, name: str) -> Described:
         vertex = self._described[name].vertex

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO, FileIO
 from typing import TYPE_CHECKING
 
@@ -17,9 +17,10 @@ from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
 from zbuild.model.steps import ContextOrigin
+from zbuild.plan.fingerprint import digest_stamps, kept_xattrs
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import Ignore
-from zbuild.plan.sources import SelectionError
+from zbuild.plan.sources import SelectionError, stamp_of
 from zbuild.plan.tree import select
 
 if TYPE_CHECKING:
@@ -34,15 +35,18 @@ _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NODES = {"fifo": stat.S_IFIFO, "char": stat.S_IFCHR, "block": stat.S_IFBLK}
 
 
-def copy_step(root: Rootfs, step: CopyStep, source: bytes, check: Callable[[], None]) -> None:
+def copy_step(root: Rootfs, step: CopyStep, source: bytes, check: Callable[[], None]) -> str:
     """Copy what a step selects from the tree at `source` into a root.
 
+    Returns the state the files were in (`fingerprint.digest_stamps`), "" when one changed meanwhile.
     `check` is called between files, and may raise to stop. Raises StageError, and BackendError for a full disk.
     """
     ignore = Ignore(step.origin.ignore) if isinstance(step.origin, ContextOrigin) and step.origin.ignore else None
     try:
         entries = select(source, step.selection, ignore)
-        _Copy(root, step, source, check).run(entries)
+        copy = _Copy(root, step, source, check)
+        copy.run(entries)
+        return digest_stamps(entries) if copy.steady else ""
     except SelectionError as error:
         raise StageError("copy-source", error.message, span=step.span, hint=error.hint) from None
     except PatternError as error:
@@ -77,6 +81,7 @@ class _Copy:
     step: CopyStep
     source: bytes
     check: Callable[[], None]
+    steady: bool = True
 
     def run(self, entries: Sequence[Entry]) -> None:
         owner = find_owner(self.root, self.step.owner, self.step.span) if self.step.owner else None
@@ -135,6 +140,11 @@ class _Copy:
     def _put_file(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
         with self._open(entry) as file:
             self.root.put_file(path, file, self._with_xattrs(attributes, file.fileno()))
+            self._note(entry, file)
+
+    def _note(self, entry: Entry, file: FileIO) -> None:
+        """Take note whether a file, once read, still is the one that was selected."""
+        self.steady = self.steady and stamp_of(os.fstat(file.fileno())) == entry.stamp
 
     def _open(self, entry: Entry) -> FileIO:
         """Open a source that was a regular file when it was selected; what is one no longer would block or mislead."""
@@ -149,11 +159,8 @@ class _Copy:
         """Add what a stage or image gave its file; files of a context carry none into an image."""
         if isinstance(self.step.origin, ContextOrigin):
             return attributes
-        names = [name for name in os.listxattr(descriptor) if name == "security.capability" or name.startswith("user.")]
-        if not names:
-            return attributes
-        xattrs = tuple((name, os.getxattr(descriptor, name)) for name in names)
-        return Attributes(attributes.mode, attributes.uid, attributes.gid, attributes.mtime_ns, xattrs)
+        xattrs = kept_xattrs(descriptor)
+        return replace(attributes, xattrs=xattrs) if xattrs else attributes
 
     def _unpack(self, entry: Entry, folder: bytes, owner: tuple[int, int] | None) -> bool:
         """Unpack a local archive (ADD). Returns False for what is none, which is copied like any file."""
@@ -164,4 +171,5 @@ class _Copy:
                 return False
             self._make_parents(folder, owner)
             unpack(self.root, archive, folder, owner, self.step.span, self.check)
+            self._note(entry, file)
             return True

@@ -62,7 +62,11 @@ class StageBuild:
 
 @dataclass(frozen=True, slots=True)
 class StageResult:
-    """A finished stage, all real. `size` in bytes over all layers; `seconds` per step; digests per selection."""
+    """A finished stage, all real. `size` in bytes over all layers; `seconds` per step; digests per selection.
+
+    `copied` tells, for each COPY and ADD of files of a context, in which state they were (`fingerprint.digest_stamps`);
+    "" when they did not stand still.
+    """
 
     image_id: str
     digest: str
@@ -71,6 +75,7 @@ class StageResult:
     layer_count: int
     seconds: tuple[float, ...]
     exports: tuple[tuple[Selection, str], ...] = ()
+    copied: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,4 +104,9 @@ class FolderStep:
     span: Span = field(default=NOWHERE, compare=False)
 
 
+def takes_from_context(step: CopyStep) -> bool:
+    """Tell whether a COPY or ADD takes files of a context."""
+    return isinstance(step.origin, ContextOrigin) and bool(step.selection.sources)
+
+
 Step: TypeAlias = RunStep | CopyStep | FolderStep

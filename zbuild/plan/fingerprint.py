@@ -1,7 +1,7 @@
 """Digests of file trees: what would land, and nothing of how it lies on this host.
 
 A tree's digest is the xxh3_128 of its listing: per entry, in order, landing path, attributes and content. Times are no
-part of it, owners only where a copy keeps them (`--from` another stage or image).
+part of it, owners and extended attributes only where a copy keeps them (`--from` another stage or image).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
+from zbuild.base.digest import xxh
 from zbuild.plan.sources import stamp_of
 from zbuild.plan.tree import select
 
@@ -38,7 +39,8 @@ class TreeDigest(NamedTuple):
 
     The listing is `path NUL attributes NUL content NUL` per entry; attributes are the kind (upper case: it takes the
     destination's own name), the permission bits in octal (a link has none) and, where they count, uid:gid; content is
-    a file's xxh3_128 in hex digits, a link's target or a device's number.
+    a file's xxh3_128 in hex digits (and, where they count, its extended attributes'), a link's target or a device's
+    number.
     """
 
     digest: str
@@ -65,6 +67,16 @@ def digest_entries(entries: Iterable[Entry], content: Callable[[Entry], bytes], 
         fields += (entry.path, attributes, _content(entry, content))
     listing = b"\0".join([*fields, b""])
     return TreeDigest(xxhash.xxh3_128_hexdigest(listing), listing)
+
+
+def digest_stamps(entries: Iterable[Entry]) -> str:
+    """Digest the state that entries were seen in: equal ones, equal files, with nothing done to them in between.
+
+    Stat data counts, but not that of folders, in which files that are not selected come and go.
+    """
+    stamps = ((entry.path, _attributes(entry.kind, entry.mode, top=entry.top), entry.stamp) for entry in entries)
+    seen = tuple((path, how, () if how.startswith((b"d", b"D")) else stamp) for path, how, stamp in stamps)
+    return xxh(seen)
 
 
 @lru_cache(maxsize=1024)
@@ -142,8 +154,23 @@ def _hash_open(handle: int, size: int) -> bytes:
     return state.hexdigest().encode()
 
 
+def kept_xattrs(file: int | bytes) -> tuple[tuple[str, bytes], ...]:
+    """Return the extended attributes that a copy from a stage or image keeps, by name: capabilities, and the user's.
+
+    `file` is an open file, or the path of a regular one. Raises OSError.
+    """
+    try:
+        names = os.listxattr(file)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return ()
+        raise
+    kept = sorted(name for name in names if name == "security.capability" or name.startswith("user."))
+    return tuple((name, os.getxattr(file, name)) for name in kept)
+
+
 def digest_tree(root: bytes, selections: Sequence[Selection]) -> tuple[TreeDigest, ...]:
-    """Digest what each selection takes from a tree that stands still, like a mounted image; owners count.
+    """Digest what each selection takes from a tree that stands still, like a mounted image; all that is kept counts.
 
     Raises SelectionError for a source that is not there, and OSError.
     """
@@ -152,7 +179,9 @@ def digest_tree(root: bytes, selections: Sequence[Selection]) -> tuple[TreeDiges
 
     def content(entry: Entry) -> bytes:
         if entry.source not in known:
-            known[entry.source] = hash_file(prefix + entry.source).digest
+            path = prefix + entry.source
+            xattrs = kept_xattrs(path)
+            known[entry.source] = hash_file(path).digest + (f" {xxh(xattrs)}".encode() if xattrs else b"")
         return known[entry.source]
 
     return tuple(digest_entries(select(root, selection), content, owners=True) for selection in selections)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zbuild.model.steps import Origin
     from zbuild.plan.evaluate import Evaluation
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _SECRETIVE = re.compile(r"passw|secret|token|credential|api_?key|private_?key", re.IGNORECASE)
 
 

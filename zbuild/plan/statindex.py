@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zbuild.base.digest import xxh
 from zbuild.base.errors import StateError
 from zbuild.plan.contents import Contents, Moment, begin, replace
-from zbuild.plan.fingerprint import digest_entries
+from zbuild.plan.fingerprint import digest_entries, digest_stamps
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.quickcheck import seal
 from zbuild.plan.sources import Seen, SelectionError, join
@@ -35,6 +35,8 @@ _KEPT_WATCHES = 32
 class _Scan(NamedTuple):
     """One digest and what it depends on. `paths` are names looked up, None for what was not there.
 
+    `stamps` digests the state the files were in (`digest_stamps`).
+
     `steady`: every file was the same before and after it was read. `settled`: besides, nothing can change any more
     without its stat data showing it.
     """
@@ -44,6 +46,7 @@ class _Scan(NamedTuple):
     paths: dict[bytes, Stamp | None]
     steady: bool
     settled: bool
+    stamps: str
 
 
 class StatIndex:
@@ -64,7 +67,7 @@ class StatIndex:
         index's folder cannot be written.
         """
         ignore = Ignore(ignore_patterns) if ignore_patterns else None
-        name = xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns))
+        name = _name(selection, ignore_patterns)
         before = self._scans.pop(name, None)
         for _ in range(_TRIES):
             try:
@@ -82,6 +85,14 @@ class StatIndex:
         tree = self._scans[name].tree
         self._differed = self._differed or (before is not None and before.tree.digest != tree.digest)
         return tree
+
+    def stamps(self, selection: Selection, ignore_patterns: tuple[str, ...] = ()) -> str:
+        """Return the state (`fingerprint.digest_stamps`) that a selection's files were in when last digested.
+
+        "" when they would not stand still, or were never digested.
+        """
+        scan = self._scans.get(_name(selection, ignore_patterns))
+        return scan.stamps if scan and scan.steady else ""
 
     def save(self) -> Path:
         """Keep what was learned, and return the watch file of all results so far, for `quickcheck.check`.
@@ -117,7 +128,7 @@ class StatIndex:
         tree = digest_entries(entries, content)
         paths = seen.paths | {entry.source: entry.stamp for entry in entries if entry.source not in seen.folders}
         settled = steady and not any(map(moment.is_before, _stamps(seen.folders, paths)))
-        return _Scan(tree, seen.folders, paths, steady, settled)
+        return _Scan(tree, seen.folders, paths, steady, settled, digest_stamps(entries))
 
     def _begin(self) -> Moment:
         stamp_file = self._file.with_suffix(".tick")
@@ -136,6 +147,10 @@ class StatIndex:
         others = sorted(watch.parent.glob(f"{self._file.stem}.*.watch"), key=_mtime, reverse=True)
         for old in others[_KEPT_WATCHES:]:
             old.unlink(missing_ok=True)
+
+
+def _name(selection: Selection, ignore_patterns: tuple[str, ...]) -> str:
+    return xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns))
 
 
 def _stamps(folders: dict[bytes, Stamp], paths: dict[bytes, Stamp | None]) -> Iterable[Stamp]:

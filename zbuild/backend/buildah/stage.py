@@ -22,7 +22,15 @@ from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
-from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, StageOrigin
+from zbuild.model.steps import (
+    ContextOrigin,
+    CopyStep,
+    FolderStep,
+    ImageOrigin,
+    RunStep,
+    StageOrigin,
+    takes_from_context,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +56,7 @@ class StageRun:
         self._emit = emit
         self._sources = MountSources(caches, self._tree, engine.runner)
         self._base = BaseSettings()
+        self._copied: list[str] = []
 
     def build(self) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
@@ -95,7 +104,8 @@ class StageRun:
                 run_step(Run(self._engine, container, self._base, step, (), transcript), index)
             case CopyStep():
                 with Rootfs(container.root) as root:
-                    copy_step(root, step, self._tree(step.origin), self._engine.runner.check)
+                    stamps = copy_step(root, step, self._tree(step.origin), self._engine.runner.check)
+                self._copied += [stamps] if takes_from_context(step) else []
             case FolderStep():
                 with Rootfs(container.root) as root:
                     folder_step(root, step)
@@ -155,4 +165,5 @@ class StageRun:
         store = self._engine.store
         image = store.image(image_id)
         layers = diff_ids(store.config(image_id))
-        return StageResult(image_id, image.digest, layers, store.size(image), len(layers), seconds, exports)
+        copied = tuple(self._copied)
+        return StageResult(image_id, image.digest, layers, store.size(image), len(layers), seconds, exports, copied)

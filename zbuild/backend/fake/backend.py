@@ -70,7 +70,8 @@ class FakeBackend:
         finally:
             shutil.rmtree(work, ignore_errors=True)
         self._images.tag(image.id, order.names or (_OWN + order.key,))
-        return StageResult(image.id, image.digest, image.layers, image.size, len(image.layers), seconds, exports)
+        layers, copied = image.layers, tuple(stage.copied)
+        return StageResult(image.id, image.digest, layers, image.size, len(layers), seconds, exports, copied)
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""

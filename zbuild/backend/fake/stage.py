@@ -5,13 +5,22 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
 from zbuild.base.errors import InterruptedBuildError, StageError
-from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
+from zbuild.model.steps import (
+    ContextOrigin,
+    CopyStep,
+    FolderStep,
+    ImageOrigin,
+    RunStep,
+    Selection,
+    StageOrigin,
+    takes_from_context,
+)
 
 if TYPE_CHECKING:
     import threading
@@ -25,11 +34,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FakeStage:
-    """One order, the images it may read, and what is set when the build is to stop."""
+    """One order, the images it may read, and what is set when the build is to stop; `copied` as in `StageResult`."""
 
     images: ImageFolder
     order: StageBuild
     stop: threading.Event
+    copied: list[str] = field(default_factory=list)
 
     @property
     def layers_below(self) -> tuple[str, ...]:
@@ -57,7 +67,8 @@ class FakeStage:
         transcript.started(index, step.text)
         match step:
             case CopyStep():
-                copy_step(root, step, self._tree(step.origin), self._check)
+                stamps = copy_step(root, step, self._tree(step.origin), self._check)
+                self.copied.extend([stamps] if takes_from_context(step) else [])
             case FolderStep():
                 folder_step(root, step)
             case RunStep():
