@@ -201,3 +201,15 @@ def test_a_stage_alone_can_be_tagged(repo: Monorepo, storage: Storage) -> None:
         ["web", "--tag", "a@sha256:" + "0" * 64],
     ):
         assert repo.zbuild("build", *bad).code == 2
+
+
+def test_a_working_directory_is_the_users_and_path_is_there(repo: Monorepo, storage: Storage) -> None:
+    repo.write("web/passwd", "bob:x:1000:1001::/home/bob:/bin/sh\n")
+    repo.write(
+        "web/Dockerfile",
+        "FROM t/base:1\nCOPY passwd /etc/\nUSER bob\nWORKDIR /home/bob/app\nRUN touch here\n"
+        "RUN stat -c %u:%g here > own\n",
+    )
+    (repo.root / "web/ZImagefile").unlink()
+    repo.build("web")
+    assert file_in(storage, "localhost/t/web:1", "/home/bob/app/own") == "1000:1001"

@@ -7,6 +7,7 @@ from zbuild.model.mounts import CacheMount
 from zbuild.model.project import ImageSpec
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection
 from zbuild.plan.describe import describe
+from zbuild.plan.evaluate import DEFAULT_PATH
 from zbuild.plan.ports import expand_ports
 
 REFERENCE = "reg.example/base:latest"
@@ -60,7 +61,8 @@ def test_platform_arguments_are_there_when_declared() -> None:
 
 def test_run_has_the_arguments_the_environment_and_its_own_variables() -> None:
     (run,) = steps("ARG V=1\nENV E=2\nUSER me\nRUN make all", ImageConfig(workdir="/w"))
-    assert run == RunStep(("/bin/sh", "-c", "make all"), (("V", "1"), ("E", "2")), "me", "/w")
+    env = (("V", "1"), ("PATH", DEFAULT_PATH), ("E", "2"))
+    assert run == RunStep(("/bin/sh", "-c", "make all"), env, "me", "/w")
     assert run.text == "RUN make all"
 
 
@@ -174,7 +176,7 @@ def test_here_documents_of_a_copy_see_the_stages_variables() -> None:
 def test_what_the_base_stored_comes_first_and_is_not_stored_again() -> None:
     base = ImageConfig(onbuild=("ENV A=1", "COPY --from=reg.example/other /a /b"))
     found = evaluation("ENV A=2$A\nONBUILD RUN <<EOF\n$A\nEOF\n", base)
-    assert found.config.env == (("A", "21"),)
+    assert found.config.env == (("PATH", DEFAULT_PATH), ("A", "21"))
     assert found.config.onbuild == ("RUN <<EOF\n$A\nEOF",)
     assert isinstance(found.steps[0].origin, ImageOrigin)
 
@@ -194,3 +196,11 @@ def test_triggers_of_a_stage_built_here() -> None:
     assert step.origin.vertex == "i/c"
     assert found["i/a"].evaluation.config.onbuild == ("COPY --from=c /x /y",)
     assert found["i"].evaluation.config.onbuild == ()
+
+
+def test_an_image_whose_base_sets_no_path_has_the_usual_one() -> None:
+    assert config("ENV PATH=/foo:$PATH").env == (("PATH", f"/foo:{DEFAULT_PATH}"),)
+
+
+def test_a_folder_that_workdir_makes_is_the_current_users() -> None:
+    assert [step.user for step in steps("WORKDIR /a\nUSER bob\nWORKDIR /home/bob/app")] == ["", "bob"]

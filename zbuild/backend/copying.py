@@ -56,9 +56,14 @@ def copy_step(root: Rootfs, step: CopyStep, source: bytes, check: Callable[[], N
 
 
 def folder_step(root: Rootfs, step: FolderStep) -> None:
-    """Make a step's folder. Raises StageError, and BackendError for a full disk."""
+    """Make a step's folder. Raises StageError (also for an unknown user), and BackendError for a full disk."""
     try:
-        root.make_folder(os.fsencode(step.path))
+        made = root.make_folder(os.fsencode(step.path))
+        if made and step.user:
+            uid, gid = find_owner(root, step.user, step.span)
+            for path in made:
+                with root.folder(path) as folder:
+                    os.chown(".", uid, gid, dir_fd=folder)  # opened by O_PATH, it cannot be changed itself
     except OSError as error:
         if is_disk_full(error):
             raise system_error(error, f"cannot write to {os.fsdecode(root.path)}") from error

@@ -18,12 +18,12 @@ _HIGHEST = 2**32 - 2
 def find_owner(root: Rootfs, owner: str, span: Span) -> tuple[int, int]:
     """Return (uid, gid) of `user[:group]`.
 
-    A user without a group brings its own from /etc/passwd; a number alone is both (BuildKit's rule).
+    A user without a group brings its own from /etc/passwd; a number alone is both (BuildKit's rule). No user is root.
     Raises StageError for a name that the image does not have.
     """
     user, _, group = owner.partition(":")
     users = _table(root, "passwd")
-    uid = _number(user, "user", users, span)
+    uid = _number(user or "0", "user", users, span)
     if group:
         return uid, _number(group, "group", _table(root, "group"), span)
     fields = users.get(user, ())

@@ -97,9 +97,13 @@ class CopyStep:
 
 @dataclass(frozen=True, slots=True)
 class FolderStep:
-    """Make a folder (WORKDIR), with its parents, owned by root, mode 0755, unless it is there."""
+    """Make a folder (WORKDIR), with its parents, mode 0755, unless it is there; what is made is the `user`'s.
+
+    `user` is as USER has it, "" for root.
+    """
 
     path: str
+    user: str = ""
     text: str = field(default="", compare=False)
     span: Span = field(default=NOWHERE, compare=False)
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from zbuild.model.steps import Origin, Step
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
+# What BuildKit and buildah give an image whose base sets no PATH.
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _WINDOWS_SHELL = ("cmd", "/S", "/C")
 _SHOWN = 160
 _PROGRAMS = "/run/zbuild"  # not /dev/pipes, as BuildKit has it: under chroot isolation /dev is this machine's
@@ -69,6 +71,8 @@ class _Scope:
         self._cmd_set = False
         self._steps: list[Step] = []
         windows = vertex.platform.os == "windows"
+        if not windows:
+            self._env.setdefault("PATH", DEFAULT_PATH)
         self._shell = base.shell or (_WINDOWS_SHELL if windows else DEFAULT_SHELL)
 
     def result(self) -> Evaluation:
@@ -136,7 +140,7 @@ class _Scope:
     def _workdir(self, op: ops.Workdir) -> None:
         path = self._absolute(self._word(op.path))
         self._config = replace(self._config, workdir=path)
-        self._steps.append(FolderStep(path, text=f"WORKDIR {path}", span=op.span))
+        self._steps.append(FolderStep(path, self._config.user, text=f"WORKDIR {path}", span=op.span))
 
     def _run(self, op: ops.Run) -> None:
         words = self._words()

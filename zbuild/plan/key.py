@@ -72,7 +72,7 @@ def material(
             case CopyStep():
                 items.extend(_copy_items(step, context))
             case FolderStep():
-                items.append(Item(step.text, "folder", step.path))
+                items.append(Item(step.text, "folder", shlex.join((step.path, step.user))))
             case _:
                 assert_never(step)
     items.extend(Item("config", what, value) for what, value in config_items(evaluation.config))
