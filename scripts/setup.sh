@@ -33,5 +33,7 @@ echo "setup: installing zbuild and its development tools into .venv"
 # Older pips have no --group, and write a console script that imports `re`: 5 ms of each start.
 .venv/bin/python -m pip install -qq --disable-pip-version-check --upgrade 'pip>=25.1'
 .venv/bin/python -m pip install -qq --disable-pip-version-check --editable . --group dev
+# Where PYTHONDONTWRITEBYTECODE is set, an editable install would be compiled anew at each start: 70 ms.
+.venv/bin/python -m compileall -q zbuild
 
 sh scripts/shop_rootfs.sh
