@@ -151,8 +151,11 @@ def _readable() -> list[str]:
     found = []
     for path in sorted([*GOLDEN.glob("dockerfile/*/Dockerfile"), *GOLDEN.glob("convert/service.Dockerfile")]):
         try:
-            _evaluations(load_definition(ROOT, str(path.relative_to(ROOT))))
+            definition = load_definition(ROOT, str(path.relative_to(ROOT)))
+            _evaluations(definition)
         except BuildFileError:
+            continue
+        if print_dockerfile(definition).problems:  # inline files and ONBUILD, which the printer says it cannot say
             continue
         found.append(str(path.relative_to(GOLDEN)))
     return found
@@ -162,11 +165,24 @@ def _readable() -> list[str]:
 def test_a_dockerfile_comes_to_the_same_as_its_zimagefile(name: str) -> None:
     definition = load_definition(GOLDEN, name)
     assert print_dockerfile(definition).problems == ()
-    assert parse_dockerfile(print_dockerfile(definition).text.encode(), name) == definition
+    reread = parse_dockerfile(print_dockerfile(definition).text.encode(), name)
+    assert _delimited_alike(reread) == _delimited_alike(definition)
     printed = convert_file(GOLDEN, name)
     if not printed.problems:
         converted = parse_zimagefile(printed.text.encode(), file=name, folder=".")
         assert _evaluations(converted) == _evaluations(_named(definition))
+
+
+def _delimited_alike(definition: Definition) -> Definition:
+    """Give all here-documents one delimiter: a printer may choose its own, which means nothing."""
+
+    def alike(op: object) -> object:
+        return replace(op, heredoc="EOF") if getattr(op, "heredoc", "") else op
+
+    return replace(
+        definition,
+        stages=tuple(replace(stage, ops=tuple(map(alike, stage.ops))) for stage in definition.stages),
+    )
 
 
 def _named(definition: Definition) -> Definition:

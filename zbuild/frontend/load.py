@@ -6,6 +6,7 @@ import os
 import posixpath
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
@@ -16,7 +17,6 @@ from zbuild.syntax.nodes import Mapping, Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable
     from collections.abc import Mapping as Dict
-    from pathlib import Path
 
     from zbuild.base.span import Span
     from zbuild.frontend.lint.choices import LintChoices
@@ -114,13 +114,14 @@ def load_definition(root: Path, path: str, recipes: Callable[[], Catalog] | None
     return parse_definition(read_build_file(root, path), path, folder, recipes or (lambda: open_catalog(root)))
 
 
-def parse_definition(data: bytes, path: str, folder: str, recipes: Callable[[], Catalog]) -> Definition:
+def parse_definition(data: bytes, path: str, folder: str, recipes: Callable[[], Catalog] | None = None) -> Definition:
     """Parse what a build file holds; `path` is its name as shown to people, and says of which kind it is.
 
-    `folder` is where the paths of nested builds start, relative to the workspace. Raises BuildFileError.
+    `folder` is where the paths of nested builds start, relative to the workspace; without `recipes`, `runtime` means
+    those that zbuild ships. Raises BuildFileError.
     """
     if is_zimagefile(path):
-        return _parse_zimagefile(data, path, folder, recipes)
+        return _parse_zimagefile(data, path, folder, recipes or (lambda: open_catalog(Path())))
     from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - and YAML without that
 
     return parse_dockerfile(data, path)

@@ -86,7 +86,8 @@ class _Printer:
                 flags = self._run_flags(op)
                 yield f"RUN {flags}{text}"
                 yield f"RUN {flags}-- {text}"
-                yield f"RUN {flags}<<{_delimiter(text)}\n{text.removesuffix(chr(10))}\n{_delimiter(text)}"
+                body = text if text.endswith("\n") or not text else f"{text}\n"
+                yield f"RUN {flags}<<{_delimiter(text)}\n{body}{_delimiter(text)}"
             case ops.Run():
                 yield f"RUN {self._run_flags(op)}{_command(op.command)}"
             case ops.Copy():
