@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.frontend.recipe.catalog import Catalog
     from zbuild.graph.types import Graph
+    from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.project import Project
     from zbuild.state.folder import StateFolder
@@ -38,8 +39,8 @@ _CLASSES = (
     diagnostic.Diagnostic,
     span.Span,
     platform.Platform,
-    *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "Settings")),
-    *(getattr(graph_types, name) for name in ("Vertex", "ImageNode", "Graph")),
+    *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "FromFolder")),
+    *(getattr(graph_types, name) for name in ("Settings", "Vertex", "ImageNode", "Graph")),
     *(getattr(definition, name) for name in ("NamedBase", "NestedBuild", "Stage")),
     *(getattr(mounts, name) for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount")),
     *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
@@ -203,7 +204,7 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
-    asked = (tuple(targets), options.build_args, options.target, options.detect)
+    asked = (tuple(targets), options.build_args, options.contexts, options.target, options.detect)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())))
     return f"{xxh((how, asked))}.graph"
 
@@ -214,24 +215,48 @@ def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], 
     began = _clock_or_never(folder)
     project = reading.project()
     files = BuildFiles(reading.root, project.recipes, detect=options.detect)
-    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target))
+    contexts = _contexts(options, reading, project)
+    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
     lint = tuple(files.lint)
-    warnings = (*project.warnings, *_undeclared(options, files, project, graph))
+    definitions = _definitions(files, project, graph)
+    warnings = (*project.warnings, *_undeclared(options, definitions), *_unused(contexts, definitions))
     return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices)
 
 
-def _undeclared(options: BuildOptions, files: BuildFiles, project: Project, graph: Graph) -> tuple[Diagnostic, ...]:
+def _contexts(options: BuildOptions, reading: Reading, project: Project) -> NamedContexts:
+    if not options.contexts:
+        return ()
+    from zbuild.api.contexts import given_contexts  # noqa: PLC0415 - few builds are given any
+
+    return given_contexts(options.contexts, reading.root, project)
+
+
+def _definitions(files: BuildFiles, project: Project, graph: Graph) -> list[Definition]:
+    """Return what was read for the targets."""
+    names = {vertex.image for vertex in graph.vertices}
+    inline = [spec.definition for spec in project.images if spec.definition and spec.name in names]
+    return [*files.loaded, *inline]
+
+
+def _undeclared(options: BuildOptions, definitions: Sequence[Definition]) -> tuple[Diagnostic, ...]:
     """Return a warning for each build argument that no build file read for the targets declares."""
     if not options.build_args:
         return ()
     from zbuild.api.build_args import undeclared  # noqa: PLC0415 - likewise
 
-    names = {vertex.image for vertex in graph.vertices}
-    inline = [spec.definition for spec in project.images if spec.definition and spec.name in names]
-    return undeclared(dict(options.build_args), [*files.loaded, *inline])
+    return undeclared(dict(options.build_args), definitions)
+
+
+def _unused(contexts: NamedContexts, definitions: Sequence[Definition]) -> tuple[Diagnostic, ...]:
+    """Return a warning for each context of the command line that no build file read for the targets names."""
+    if not contexts:
+        return ()
+    from zbuild.api.contexts import unused_contexts  # noqa: PLC0415 - likewise
+
+    return unused_contexts(dict(contexts), definitions)
 
 
 def _clock_or_never(folder: StateFolder | None) -> int:

@@ -16,7 +16,8 @@ PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
 class BuildOptions:
     """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image.
 
-    `detect`: a context without a build file is built by the recipe that its files suggest.
+    `detect`: a context without a build file is built by the recipe that its files suggest. `contexts` are named build
+    contexts as `--build-context` takes them; folders are absolute, or relative to the workspace.
     """
 
     jobs: int = 0
@@ -29,6 +30,7 @@ class BuildOptions:
     pull: PullChoice = "missing"
     wait: bool = True
     detect: bool = False
+    contexts: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

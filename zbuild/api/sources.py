@@ -13,6 +13,7 @@ from zbuild.base.errors import BuildFileError, RegistryError
 from zbuild.base.span import Span
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import ignore_candidates, read_ignore
+from zbuild.plan.sources import SelectionError
 from zbuild.plan.statindex import StatIndex
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class WorkspaceSources:
 
     def tree(self, origin: ContextOrigin, selection: Selection) -> TreeDigest:
         """Digest a selection and list what it takes. Workers ask too, and an index takes one call at a time."""
+        if not os.path.isdir(origin.path):  # noqa: PTH112 - never raises
+            raise SelectionError("", f"there is no folder '{origin.path}'")
         with self._lock:
             return self._index(origin.path).digest(selection, origin.ignore)
 

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from zbuild.api.names import log_names
 from zbuild.backend.protocol import BaseImage, StageBuild
 from zbuild.base.errors import StageError
 from zbuild.events.types import StageFinished, StageStarted
@@ -74,6 +75,7 @@ class StageRunner:
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
         self._exports = _wanted_exports(self._described)
+        self._log_names = log_names(decisions)
 
     def run(self, name: str) -> Finished:
         """Bring one stage about; the stages it reads must be done.
@@ -174,7 +176,7 @@ class StageRunner:
             exports=self._exports.get(name, ()),
             format=settings.format,
             annotations=settings.annotations if vertex.output else (),
-            log=f"{self._setup.logs}/{name.replace('/', '.')}.log",
+            log=f"{self._setup.logs}/{self._log_names[name]}",
         )
 
     def _base(self, described: Described) -> BaseImage | None:

@@ -145,6 +145,14 @@ def normalise(text: str, default_registry: str = "") -> Reference:
     return reference if reference.tag else replace(reference, tag="latest")
 
 
+def short_name(text: str) -> str:
+    """Return how a reference is usually written: `alpine` for `docker.io/library/alpine:latest`.
+
+    It is what BuildKit compares the names of build contexts with. Raises ReferenceError.
+    """
+    return str(qualify(text).familiar()).removesuffix(":latest")
+
+
 def parse_any(text: str, default_registry: str = "") -> Reference:
     """Parse what may also be an image id (64 hex digits) or a bare digest, which become a Reference without a path.
 

@@ -38,6 +38,29 @@ def _pairs_or_environment(
     return tuple((name, text) for name, text in pairs if text is not None)
 
 
+def _contexts(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Take the folders of named contexts from the folder that zbuild starts in."""
+    if not values:
+        return ()
+    from zbuild.frontend.contexts import ContextError, context_name, parse_context  # noqa: PLC0415 - rarely given
+    from zbuild.model.contexts import FolderContext  # noqa: PLC0415 - likewise
+
+    start = context.obj.directory / (context.params.get("directory") or "")
+    found = []
+    for name, text in _pairs(context, _param, values):
+        try:
+            context_name(name)
+            folder = isinstance(parse_context(text), FolderContext)
+        except ContextError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            raise click.BadParameter(f"{error}{hint}") from None
+        path = os.path.abspath(start / text)  # noqa: PTH100 - resolve() would follow links
+        if folder and not os.path.isdir(path):  # noqa: PTH112 - never raises
+            raise click.BadParameter(f"there is no folder '{text}'")
+        found.append((name, path if folder else text))
+    return tuple(found)
+
+
 def _tags(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag
@@ -64,6 +87,7 @@ _DIRECTORY = click.option(
     "-C",
     "--directory",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
+    is_eager=True,  # paths among other options start there
     metavar="DIR",
     help="Start in DIR, as if zbuild were run there; other paths are relative to it.",
 )
@@ -96,6 +120,14 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         multiple=True,
         metavar="NAME[=VALUE]",
         help="Set a build argument (ARG); without =VALUE it is taken from the environment.",
+    ),
+    "contexts": click.option(
+        "--build-context",
+        "contexts",
+        callback=_contexts,
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Let NAME in FROM and COPY --from mean a folder, docker-image://REF or target:IMAGE.",
     ),
     "target": click.option("--target", default="", metavar="STAGE", help="Build each image only up to this stage."),
     "backend": click.option(
@@ -130,7 +162,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
-PLAN_OPTIONS = ("build_args", "target", "backend", "pull", "always", "detect")
+PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "detect")
 
 
 def with_workspace(function: Callback) -> Callback:

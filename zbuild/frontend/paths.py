@@ -26,7 +26,7 @@ def workspace_path(folder: str, path: str, span: Span, diagnostics: Diagnostics)
 
     A path that leads out is noted as an error, and "." stands in.
     """
-    if path.startswith("/") or _DRIVE.match(path):
+    if is_absolute(path):
         diagnostics.error(
             "outside-workspace", f"'{path}' is absolute", span, "write a path relative to this build file"
         )
@@ -37,6 +37,11 @@ def workspace_path(folder: str, path: str, span: Span, diagnostics: Diagnostics)
         diagnostics.error("outside-workspace", f"'{path}' leads out of the workspace", span, hint)
         return "."
     return joined
+
+
+def is_absolute(path: str) -> bool:
+    """Say whether a path starts at a root, or on a drive."""
+    return path.startswith("/") or _DRIVE.match(path) is not None
 
 
 def resolve_path(folder: str, path: str) -> str | None:

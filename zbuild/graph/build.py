@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.graph.instance import Instance
     from zbuild.graph.select import Selected
+    from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
     from zbuild.model.project import Project
@@ -41,10 +42,11 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """What the command line adds: arguments for the workspace's images, and the stage wanted of each target."""
+    """What the command line adds: arguments and contexts for all images, and the stage wanted of each target."""
 
     build_args: Pairs = ()
     target: str = ""
+    contexts: NamedContexts = ()
 
 
 @dataclass(slots=True)
@@ -71,7 +73,7 @@ class _Builder:
         self._project = project
         self._diagnostics = Diagnostics()
         self._options = options
-        self._images = Images(project, loader, options.build_args, self._diagnostics)
+        self._images = Images(project, loader, options, self._diagnostics)
         self._resolver = Resolver(self._images, self._diagnostics)
         self._work = _Work()
 
@@ -137,7 +139,10 @@ class _Builder:
             file=instance.file,
             escape=instance.definition.escape,
             sources=resolved.sources,
-            before=tuple(stage.name for stage in instance.definition.stages[:index]),
+            before=(
+                *(stage.name for stage in instance.definition.stages[:index]),
+                *(name for name, _ in instance.contexts),
+            ),
             after=tuple(self._after(instance, stage.span)),
             args=instance.args,
             globals=instance.globals,

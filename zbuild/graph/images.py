@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from zbuild.base.errors import BuildFileError
@@ -12,14 +13,16 @@ from zbuild.base.reference import normalise
 from zbuild.base.text import did_you_mean
 from zbuild.graph.instance import Instance, global_args
 from zbuild.graph.types import Settings
+from zbuild.model.definition import NestedBuild
 from zbuild.syntax.words import WordError
 
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostics
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
-    from zbuild.graph.build import Loader
-    from zbuild.model.definition import Definition, NestedBuild
+    from zbuild.graph.build import GraphOptions, Loader
+    from zbuild.model.contexts import NamedContext, NamedContexts
+    from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
     from zbuild.model.project import ImageSpec, Project
 
@@ -29,10 +32,12 @@ _MOST_NESTED = 10_000
 class Images:
     """Makes one instance for each way a build file is built, and remembers it."""
 
-    def __init__(self, project: Project, loader: Loader, build_args: Pairs, diagnostics: Diagnostics) -> None:
+    def __init__(self, project: Project, loader: Loader, options: GraphOptions, diagnostics: Diagnostics) -> None:
         self._specs = {spec.name: spec for spec in project.images}
         self._loader = loader
-        self._build_args = build_args
+        self._build_args = options.build_args
+        self._shared = project.contexts
+        self._contexts = options.contexts
         self._diagnostics = diagnostics
         self._by_name: dict[str, Instance | None] = {}
         self._nested: dict[tuple[object, ...], Instance | None] = {}
@@ -125,7 +130,10 @@ class Images:
             return None
         definition = self._definition(file)
         name = _free(build.context if build.context != "." else file, self._names)
-        return self._instance(Instance(name, build.context, file, definition, platform, args)) if definition else None
+        if definition is None:
+            return None
+        contexts = self._named_contexts()
+        return self._instance(Instance(name, build.context, file, definition, platform, args, contexts=contexts))
 
     def _same_as(self, context: str, file: str, args: Pairs, platform: Platform) -> str | None:
         """Return the workspace image that builds the very same thing, so that a path and a name meet in one node."""
@@ -135,6 +143,7 @@ class Images:
                 and self._given(spec.build_args) == args
                 and not spec.target
                 and spec.definition is None
+                and not spec.contexts
             )
             if same and self._platform(spec) == platform and self._file(spec) == file:
                 return name
@@ -157,7 +166,17 @@ class Images:
         args = self._given(spec.build_args)
         platform, settings = self._platform(spec), _settings(spec)
         made = Instance(spec.name, spec.context, file, definition, platform, args, settings, after=spec.depends_on)
-        return self._share(made)
+        return self._share(replace(made, contexts=self._named_contexts(spec)))
+
+    def _named_contexts(self, spec: ImageSpec | None = None) -> NamedContexts:
+        """Return an image's contexts: those of the command line win, then its own, then the workspace's.
+
+        What would make an image its own context is not for that image: its build file means what is written.
+        """
+        own, name = (spec.contexts, spec.name) if spec else ((), "")
+        found = {**dict(self._shared), **dict(own), **dict(self._contexts)}
+        items = ((key, value) for key, value in found.items() if not _is_of(value, name))
+        return tuple(sorted(items, key=itemgetter(0)))
 
     def _given(self, args: Pairs) -> Pairs:
         """Return build arguments with those of the command line, which win, in a fixed order."""
@@ -190,6 +209,10 @@ class Images:
     def _platform(self, spec: ImageSpec) -> Platform:
         platform = parse_platform(spec.platforms[0]) if spec.platforms else host_platform()
         return replace(platform, os=spec.os) if spec.os else platform
+
+
+def _is_of(context: NamedContext, image: str) -> bool:
+    return isinstance(context, NestedBuild) and context.image == image
 
 
 def _free(name: str, taken: set[str]) -> str:

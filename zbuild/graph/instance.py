@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zbuild.base.platform import host_platform
+from zbuild.base.reference import ReferenceError as BadReferenceError
+from zbuild.base.reference import short_name
 from zbuild.graph.types import Settings
 from zbuild.syntax.words import expand
 
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from zbuild.base.platform import Platform
+    from zbuild.model.contexts import NamedContext, NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
 
@@ -30,6 +33,16 @@ class Instance:
     settings: Settings = field(default_factory=Settings)
     globals: Pairs = ()
     after: tuple[str, ...] = ()
+    contexts: NamedContexts = ()
+
+    def named_context(self, name: str) -> NamedContext | None:
+        """Return the context that takes the place of what a build file names so (a stage, or an image)."""
+        if not self.contexts or name == "scratch":
+            return None
+        try:
+            return dict(self.contexts).get(short_name(name))
+        except BadReferenceError:
+            return None
 
     def words(self) -> dict[str, str]:
         """Return what words outside of stages may use: global ARGs, and the arguments every build has."""

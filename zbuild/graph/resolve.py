@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from zbuild.base.errors import BuildFileError
 from zbuild.base.platform import parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
-from zbuild.graph.types import FromReference, FromScratch, FromVertex
+from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
+from zbuild.model.contexts import FolderContext, ReferenceContext
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.mounts import BindMount
 from zbuild.model.ops import Copy, Onbuild, Run
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
     from zbuild.graph.images import Images
     from zbuild.graph.instance import Instance
     from zbuild.graph.types import VertexBase, VertexSource
+    from zbuild.model.contexts import NamedContext
     from zbuild.model.definition import Stage
     from zbuild.model.ops import Op, Pairs
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedStage:
-    """`stage` begins with what ONBUILD of a base built here stored.
+    """`stage` begins with what ONBUILD of a base built here stored; upon a folder, with a COPY of it.
 
     `needs` are the stages this one reads: instance, index, and whether it is that build's result.
     """
@@ -53,9 +55,13 @@ class Resolver:
     def stage(self, instance: Instance, index: int) -> ResolvedStage:
         """Resolve one stage of an instance."""
         self._needs = []
-        stage = instance.definition.stages[index]
+        stage = _replaced(instance, instance.definition.stages[index])
         platform = self._platform(instance, stage)
-        base = self._base(instance, index, platform)
+        base = self._base(instance, index, stage, platform)
+        if isinstance(base, FolderContext):
+            assert isinstance(stage.base, NamedBase)  # noqa: S101 - nothing else has a context's name
+            copy = Copy((".",), "/", source=stage.base.text, span=stage.span)
+            base, stage = FromScratch(), replace(stage, ops=(copy, *stage.ops))
         stage = self._with_triggers(stage, base)
         names = dict(source_names(stage.ops))
         sources = tuple((text, self._source(instance, index, text, span)) for text, span in names.items())
@@ -83,8 +89,8 @@ class Resolver:
             self._diagnostics.error("bad-platform", str(error), stage.span)
             return instance.platform
 
-    def _base(self, instance: Instance, index: int, platform: Platform) -> VertexBase:
-        base = instance.definition.stages[index].base
+    def _base(self, instance: Instance, index: int, stage: Stage, platform: Platform) -> VertexBase | FolderContext:
+        base = stage.base
         match base:
             case NestedBuild():
                 args = self._args(base, instance)
@@ -92,30 +98,58 @@ class Resolver:
             case NamedBase():
                 return self._named_base(instance, index, base)
 
-    def _named_base(self, instance: Instance, index: int, base: NamedBase) -> VertexBase:
+    def _named_base(self, instance: Instance, index: int, base: NamedBase) -> VertexBase | FolderContext:
+        """Return what a base's name means: a named context, an earlier stage, or an image."""
         text = self._expand(base.text, instance, base.span)
+        context = instance.named_context(text)
+        match context:
+            case FolderContext():
+                return context
+            case NestedBuild():
+                return self._needed(self._images.nested(context, (), instance.platform), output=True)
+            case ReferenceContext(reference):
+                text = reference
         if text == "scratch":
             return FromScratch()
         if not text:
             hint = "give the build argument it needs, or a default" if "$" in base.text else ""
             self._diagnostics.error("empty-base", f"the base '{base.text}' is empty", base.span, hint)
             return FromScratch()
-        stage = None if text.isdecimal() else instance.stage_index(text, index)
+        stage = None if context or text.isdecimal() else instance.stage_index(text, index)
         if stage is not None:
             return self._needed((instance, stage), output=False)
         return self._reference(instance, text, base.span) or FromScratch()
 
     def _source(self, instance: Instance, index: int, text: str, span: Span) -> VertexSource:
+        """Return what COPY --from or a bind mount names: a named context, an earlier stage, or an image."""
         name = self._expand(text, instance, span)
-        stage = instance.stage_index(name, index)
-        if stage is not None:
+        context = None if name.isdecimal() else instance.named_context(name)
+        if context is not None:
+            return self._context(instance, name, context, span)
+        stage = instance.stage_index(name, len(instance.definition.stages))
+        if stage is not None and stage < index:
             self._needs.append((instance, stage, False))
             return FromVertex(self._images.vertex_id(instance, stage))
-        if name.isdecimal() or instance.stage_index(name, len(instance.definition.stages)) is not None:
+        if stage is not None or name.isdecimal():
             message = f"stage '{name}' does not come before this one"
             self._diagnostics.error("unknown-stage", message, span, hint="copy from an earlier stage")
             return FromReference(name)
         return self._image(instance, name, span) or self._reference(instance, name, span) or FromReference(name)
+
+    def _context(self, instance: Instance, name: str, context: NamedContext, span: Span) -> VertexSource:
+        match context:
+            case FolderContext(path):
+                return FromFolder(path)
+            case NestedBuild():
+                found = self._needed(self._images.nested(context, (), instance.platform), output=True)
+                return found if isinstance(found, FromVertex) else FromReference(name)
+            case ReferenceContext("scratch"):
+                self._diagnostics.error("bad-context", f"the context '{name}' is scratch, which has no files", span)
+                return FromReference(name)
+            case ReferenceContext(reference):
+                return self._reference(instance, reference, span) or FromReference(name)
+            case _:
+                assert_never(context)
 
     def _image(self, instance: Instance, name: str, span: Span) -> FromVertex | None:
         """Return the workspace image of that name; a build file's own image is meant as the registry's."""
@@ -158,6 +192,13 @@ class Resolver:
         except WordError as error:
             self._diagnostics.error("bad-word", f"{error} in '{word}'", span)
             return word
+
+
+def _replaced(instance: Instance, stage: Stage) -> Stage:
+    """Return a stage as it is built: one that has the name of a context is that context, and nothing else."""
+    if not stage.name or instance.named_context(stage.name) is None:
+        return stage
+    return replace(stage, base=NamedBase(stage.name, stage.span), ops=())
 
 
 def with_triggers(stage: Stage, triggers: Sequence[str]) -> Stage:

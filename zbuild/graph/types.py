@@ -37,8 +37,15 @@ class FromVertex:
     vertex: str
 
 
+@dataclass(frozen=True, slots=True)
+class FromFolder:
+    """The files of a named context's folder: relative to the workspace, or absolute."""
+
+    path: str
+
+
 VertexBase: TypeAlias = FromScratch | FromReference | FromVertex
-VertexSource: TypeAlias = FromReference | FromVertex
+VertexSource: TypeAlias = FromReference | FromVertex | FromFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class Vertex:
     """One stage to build.
 
     `id` is `image/stage`, or the image's name alone for an unnamed last stage; `label` is the stage's name or index.
-    `before` are the names of the stages that stand before it in its build file.
+    `before` are the names of the stages that stand before it in its build file, and those of its named contexts.
     `sources` maps what COPY --from and bind mounts name to what it means. `after` are vertices that must be done
     first though nothing of them is read (depends_on). `context` and `file` are relative to the workspace; `args` are
     the build arguments given, `globals` the build file's global ARGs with their values. `output`: an image's result.

@@ -10,6 +10,7 @@ from zbuild.model.ops import NOWHERE
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.base.span import Span
+    from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
@@ -22,7 +23,7 @@ class ImageSpec:
     """An image of the workspace. Paths are relative to the workspace; `file` "" means: found in `context`.
 
     `definition` is given for an image defined inline (and for an included ZImagefile or Dockerfile `file` is).
-    `depends_on` orders, and is in no key. Values are interpolated already.
+    `depends_on` orders, and is in no key. Values are interpolated already. `contexts` are the image's own, by name.
     """
 
     name: str
@@ -42,6 +43,7 @@ class ImageSpec:
     labels: Pairs = ()
     annotations: Pairs = ()
     pull: str = ""
+    contexts: NamedContexts = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -60,7 +62,7 @@ class Project:
 
     `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
     one of them changes, the project must be read again. `warnings` are the problems that stop nothing. `recipes`
-    is the folder of the workspace's own recipes, "" for none.
+    is the folder of the workspace's own recipes, "" for none. `contexts` are those that every image has.
     """
 
     root: str
@@ -70,6 +72,7 @@ class Project:
     folders: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
     recipes: str = ""
+    contexts: NamedContexts = ()
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

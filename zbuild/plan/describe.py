@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError, MissingImagesError, RegistryError
-from zbuild.graph.types import FromReference, FromScratch, FromVertex
+from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.steps import ContextOrigin, ImageOrigin, StageOrigin
 from zbuild.plan.evaluate import evaluate
@@ -168,7 +168,8 @@ def _base(
 def _with_triggers(vertex: Vertex, triggers: tuple[str, ...]) -> Vertex:
     """Put what ONBUILD stored in an image that is not built here before a stage's own instructions.
 
-    Raises BuildFileError for one that reads a stage: the graph is made before the image can be looked at.
+    Raises BuildFileError for one that reads a stage or a named context: the graph is made before the image is looked
+    at.
     """
     if not triggers:
         return vertex
@@ -181,7 +182,7 @@ def _with_triggers(vertex: Vertex, triggers: tuple[str, ...]) -> Vertex:
         if name in known:
             continue
         if name.isdecimal() or name.lower() in vertex.before:
-            message = f"an ONBUILD instruction of the base copies from stage '{name}', which is not supported yet"
+            message = f"an ONBUILD instruction of the base copies from '{name}' here, which is not supported yet"
             raise BuildFileError([Diagnostic("not-yet", message, span, "write that COPY into the stage itself")])
         try:
             known[name] = FromReference(str(normalise(name)))
@@ -195,11 +196,14 @@ def _origins(vertex: Vertex, sources: Sources, look_up: _LookUp) -> dict[str, Or
         "": ContextOrigin(sources.folder(vertex.context), sources.ignore(vertex.context, vertex.file))
     }
     for name, source in vertex.sources:
-        if isinstance(source, FromVertex):
-            origins[name] = StageOrigin(source.vertex)
-        else:
-            image = look_up.image(source.reference, name)
-            origins[name] = ImageOrigin(source.reference, "" if image is None else image.digest)
+        match source:
+            case FromVertex(stage):
+                origins[name] = StageOrigin(stage)
+            case FromFolder(path):
+                origins[name] = ContextOrigin(sources.folder(path), sources.ignore(path, ""))
+            case FromReference(reference):
+                image = look_up.image(reference, name)
+                origins[name] = ImageOrigin(reference, "" if image is None else image.digest)
     look_up.check()
     return origins
 

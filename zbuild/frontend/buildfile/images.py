@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from zbuild.base.errors import BuildFileError
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
+from zbuild.frontend.buildfile.contexts import image_contexts
 from zbuild.frontend.buildfile.variables import inline_keys
 from zbuild.frontend.not_yet import is_refused, refuse_keys
 from zbuild.frontend.paths import leads_out, workspace_path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.frontend.buildfile.contexts import Folders
     from zbuild.frontend.buildfile.settings import ImageSettings
     from zbuild.model.definition import Definition
     from zbuild.syntax.nodes import Scalar
@@ -41,7 +43,7 @@ class LowerInline(Protocol):
 class ImageSource:
     """The build file that images are read from: its path, and its folder in the workspace at `root`.
 
-    `recipes` is the folder of the workspace's own recipes, "" for none.
+    `folders` are where contexts may be; `recipes` is the folder of the workspace's own recipes, "" for none.
     """
 
     root: Path
@@ -49,6 +51,7 @@ class ImageSource:
     folder: str
     lower_inline: LowerInline
     diagnostics: Diagnostics
+    folders: Folders
     recipes: str = ""
 
 
@@ -74,6 +77,7 @@ def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: Im
         labels=_sorted_pairs(node.mapping("labels")),
         annotations=_sorted_pairs(node.mapping("annotations")),
         pull=settings.pull,
+        contexts=image_contexts(node, source.folder, source.folders, source.diagnostics),
         span=name.span,
     )
 
@@ -103,13 +107,7 @@ def _context(node: Mapping, source: ImageSource) -> str:
     value = node.scalar("context")
     if value is None:
         return source.folder
-    path = workspace_path(source.folder, value.text, value.span, source.diagnostics)
-    if leads_out(source.root, path):
-        message = f"'{value.text}' is a link that leads out of the workspace"
-        source.diagnostics.error("outside-workspace", message, value.span)
-    elif not os.path.isdir(source.root / path):  # noqa: PTH112 - never raises
-        source.diagnostics.error("missing-folder", f"there is no folder '{path}'", value.span)
-    return path
+    return source.folders.context(source.folder, value, source.diagnostics)
 
 
 def _file(node: Mapping, source: ImageSource) -> str:
@@ -120,7 +118,7 @@ def _file(node: Mapping, source: ImageSource) -> str:
     if leads_out(source.root, path):
         message = f"'{value.text}' is a link that leads out of the workspace"
         source.diagnostics.error("outside-workspace", message, value.span)
-    elif path != "." and not os.path.isfile(source.root / path):  # noqa: PTH113 - likewise
+    elif path != "." and not os.path.isfile(source.root / path):  # noqa: PTH113 - never raises
         source.diagnostics.error("missing-file", f"there is no file '{path}'", value.span)
     return path
 

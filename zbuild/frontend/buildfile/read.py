@@ -13,6 +13,7 @@ from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.base.span import Span
 from zbuild.base.text import did_you_mean
 from zbuild.frontend.buildfile.checks import check_dependencies, check_groups, check_tags
+from zbuild.frontend.buildfile.contexts import Folders, check_contexts, workspace_contexts
 from zbuild.frontend.buildfile.find import find_workspace_file, kind_of_file
 from zbuild.frontend.buildfile.images import ImageSource, included_image, lower_image
 from zbuild.frontend.buildfile.include import Globber, is_wild
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.frontend.buildfile.images import LowerInline
+    from zbuild.model.contexts import NamedContexts
     from zbuild.model.project import ImageSpec
     from zbuild.syntax.nodes import Node
 
@@ -73,6 +75,8 @@ class _Workspace:
         self._declared: dict[str, None] = {}
         self._complete = True
         self._recipes = ""
+        self._contexts: NamedContexts = ()
+        self._folders = Folders(root)
 
     def read(self, file: str) -> None:
         """Read the root's build file, and then, file by file, what is included."""
@@ -88,6 +92,7 @@ class _Workspace:
         if self._complete:
             check_dependencies(self._dependencies, self._names, self._diagnostics)
             check_groups(dict(self._groups.values()), self._names, self._diagnostics)
+            check_contexts(self._images.values(), self._contexts, self._names, self._diagnostics)
         check_tags(self._images.values(), self._diagnostics)
         self._diagnostics.check_in_order()
         self._check_variables()
@@ -101,6 +106,7 @@ class _Workspace:
             files=tuple(self._files),
             folders=tuple(self._globber.folders),
             recipes=self._recipes,
+            contexts=self._contexts,
             warnings=tuple(self._diagnostics.items),
         )
 
@@ -126,6 +132,7 @@ class _Workspace:
         refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)
         self._take_recipes(checked, path.text)
+        self._take_contexts(checked, path.text)
         self._take_images(checked, path.text, settings)
         self._take_groups(checked)
         return self._include(checked, path.text, _Inherited(variables, settings))
@@ -162,11 +169,7 @@ class _Workspace:
     def _take_recipes(self, root: Mapping, file: str) -> None:
         """Take in the folder of the workspace's own recipes, which the first file alone may name."""
         value = root.scalar("recipes")
-        if value is None:
-            return
-        if file != next(iter(self._files)):
-            hint = "name them in the workspace's own build file"
-            self._diagnostics.error("misplaced-key", "an included file cannot bring recipes", value.span, hint)
+        if value is None or self._misplaced("recipes", file, value.span):
             return
         path = workspace_path(posixpath.dirname(file) or ".", value.text, value.span, self._diagnostics)
         if leads_out(self._root, path):
@@ -177,9 +180,28 @@ class _Workspace:
         else:
             self._recipes = path
 
+    def _take_contexts(self, root: Mapping, file: str) -> None:
+        """Take in the contexts of the whole workspace, which the first file alone may name."""
+        key = root.key("contexts")
+        if key is None or self._misplaced("contexts", file, key.span):
+            return
+        folder = posixpath.dirname(file) or "."
+        self._contexts = workspace_contexts(root, folder, self._folders, self._diagnostics)
+        self._folders = self._folders.with_contexts(self._contexts)
+
+    def _misplaced(self, key: str, file: str, span: Span) -> bool:
+        """Note a key that only the workspace's own build file may have."""
+        if file == next(iter(self._files)):
+            return False
+        hint = "name them in the workspace's own build file"
+        self._diagnostics.error("misplaced-key", f"an included file cannot bring {key}", span, hint)
+        return True
+
     def _take_images(self, root: Mapping, file: str, settings: ImageSettings) -> None:
         folder = posixpath.dirname(file) or "."
-        source = ImageSource(self._root, file, folder, self._lower_inline, self._diagnostics, self._recipes)
+        source = ImageSource(
+            self._root, file, folder, self._lower_inline, self._diagnostics, self._folders, self._recipes
+        )
         for name, node in root.mapping("images").items:
             if isinstance(node, Mapping):
                 self._images.setdefault(name.text, lower_image(name, node, settings, source))

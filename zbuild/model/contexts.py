@@ -1,0 +1,28 @@
+"""Build contexts by name: what takes the place of a base, a stage or an image that a build file names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from zbuild.model.definition import NestedBuild
+
+
+@dataclass(frozen=True, slots=True)
+class FolderContext:
+    """The files of a folder: a path relative to the workspace, or an absolute one. It may lie outside."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceContext:
+    """An image by its reference, or `scratch`."""
+
+    reference: str
+
+
+NamedContext: TypeAlias = FolderContext | ReferenceContext | NestedBuild
+"""A folder, an image of a registry, or (as in `build: {image: NAME, target: STAGE}`) one of the workspace."""
+
+NamedContexts: TypeAlias = "tuple[tuple[str, NamedContext], ...]"
