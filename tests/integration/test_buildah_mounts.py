@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,26 @@ def test_cache_mode_owner_and_readonly(buildah_lab: Lab) -> None:
     with pytest.raises(StageError) as raised:
         buildah_lab.build("r", shell("touch /c/x", CacheMount("/c", readonly=True)))
     assert "Read-only" in raised.value.tail[-1]
+
+
+def test_a_cache_begins_with_what_its_source_holds(buildah_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed = buildah_lab.build("seed", run("/bin/sh", "-c", "mkdir -m 750 /s; echo old > /s/f; touch /s/g"))
+    fields = {"origins": (("s", StageOrigin("v")),)}
+    cache = CacheMount("/c", "/c", source="s", path="/s")
+    for way in ("direct", "buildah"):
+        monkeypatch.setenv("ZBUILD_RUN", way)
+        step = shell("cat /c/f; echo new > /c/f", replace(cache, id=way), **fields)
+        for key in ("first", "second"):
+            buildah_lab.build(f"{key}-{way}", step, images={"v": seed.image_id})
+        assert Output(f"first-{way}", "old") in buildah_lab.events
+        assert Output(f"second-{way}", "new") in buildah_lab.events
+    other = buildah_lab.build("other", run("/bin/sh", "-c", "mkdir /s; echo other > /s/f"))
+    buildah_lab.build("changed", shell("cat /c/f", replace(cache, id="direct"), **fields), images={"v": other.image_id})
+    assert Output("changed", "other") in buildah_lab.events
+    owned = replace(cache, id="owned", mode="0700", uid=33)
+    buildah_lab.build("o", shell("ls -ldn /c; ls /c", owned, **fields), images={"v": seed.image_id})
+    told = [event.line.split() for event in buildah_lab.events if isinstance(event, Output) and event.stage == "o"]
+    assert (told[0][0], told[0][2], told[1:]) == ("drwx------", "33", [["f"], ["g"]])
 
 
 @pytest.mark.parametrize(("sharing", "seen"), [("locked", {"a:", "b:a"}), ("private", {"a:", "b:"})])
@@ -136,6 +157,13 @@ def test_what_is_not_there_yet_is_refused(buildah_lab: Lab, mount: Any) -> None:
     with pytest.raises(StageError) as raised:
         buildah_lab.build("s", shell("true", mount))
     assert raised.value.code == "not-yet"
+
+
+def test_a_tmpfs_can_be_readonly(buildah_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    for way in ("direct", "buildah"):
+        monkeypatch.setenv("ZBUILD_RUN", way)
+        buildah_lab.build(way, shell("touch /t/x || echo readonly", TmpfsMount("/t", readonly=True)))
+        assert Output(way, "readonly") in buildah_lab.events
 
 
 def test_mounts_hold_under_chroot_too(buildah_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ from zbuild.frontend.zimagefile.print import print_zimagefile
 from zbuild.model import ops
 from zbuild.model.definition import Definition, NamedBase, Stage
 from zbuild.model.image_config import ImageConfig
-from zbuild.model.mounts import CacheMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 from zbuild.model.project import ImageSpec
 from zbuild.plan.describe import describe
 from zbuild.syntax.words import WordError, expand
@@ -41,17 +41,24 @@ _COMMAND = st.one_of(
     _TEXT.map(ops.ShellForm), st.lists(_TEXT, min_size=1, max_size=3).map(lambda a: ops.ExecForm((*a,)))
 )
 _PAIRS = st.dictionaries(_NAME, _WORD, min_size=1, max_size=3).map(lambda pairs: tuple(pairs.items()))
+_IMAGE = st.sampled_from(["", "alpine"])
+_MODE = st.sampled_from(["0400", "0640", "7"])
 _MOUNT = st.one_of(
     st.builds(
         CacheMount, _PATH.map(word), st.sampled_from(["", "id"]), st.sampled_from(["shared", "locked"]), st.booleans()
     ),
-    st.builds(TmpfsMount, _PATH.map(word), st.integers(0, 10**9)),
+    st.builds(CacheMount, _PATH.map(word), mode=st.sampled_from(["0700", ""]), uid=st.integers(1, 9), source=_IMAGE),
+    st.builds(BindMount, _PATH.map(word), _PATH.map(word), _IMAGE, st.booleans()),
+    st.builds(TmpfsMount, _PATH.map(word), st.integers(0, 10**9), st.booleans()),
+    st.builds(
+        SecretMount, _NAME, st.one_of(st.just(""), _PATH.map(word)), st.sampled_from(["", "ENV"]), st.booleans(), _MODE
+    ),
+    st.builds(SshMount, st.sampled_from(["default", "git"]), st.just(""), st.booleans(), _MODE, st.integers(0, 9)),
 )
-_CACHES_FIRST = st.lists(_MOUNT, max_size=2).map(
-    lambda mounts: tuple(sorted(mounts, key=lambda mount: not isinstance(mount, CacheMount)))
-)
+
+_MOUNTS = st.lists(_MOUNT, max_size=3).map(tuple)
 _STEP = st.one_of(
-    st.builds(ops.Run, _COMMAND, _CACHES_FIRST, network=st.sampled_from(["", "none", "host"])),
+    st.builds(ops.Run, _COMMAND, _MOUNTS, network=st.sampled_from(["", "none", "host"])),
     st.builds(
         ops.Copy,
         st.lists(_PATH.map(word), min_size=1, max_size=1).map(tuple),

@@ -3,9 +3,9 @@ from support.graphs import MemorySources, graph_of
 
 from zbuild.base.errors import BuildFileError
 from zbuild.model.image_config import HealthConfig, ImageConfig
-from zbuild.model.mounts import CacheMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 from zbuild.model.project import ImageSpec
-from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
 from zbuild.plan.describe import describe
 from zbuild.plan.evaluate import DEFAULT_PATH
 from zbuild.plan.ports import expand_ports
@@ -134,6 +134,76 @@ def test_default_cache_mounts_are_merged_by_target() -> None:
         cache_mounts=(CacheMount("/c", "default"), CacheMount("/d")),
     )
     assert run.mounts == (CacheMount("/c", "mine"), CacheMount("/d", "/d"))
+
+
+def test_the_options_of_mounts_are_expanded() -> None:
+    (run,) = steps(
+        "ARG A=x N=7 YES=1\nRUN --mount=type=cache,target=/$A,id=${A}y,uid=$N,mode=0$N,ro=$YES"
+        " --mount=type=${T:-tmpfs},size=${N}k,target=/t --mount=type=secret,id=$A,env=$A,required=$YES make"
+    )
+    assert run.mounts == (
+        CacheMount("/x", "xy", readonly=True, mode="07", uid=7),
+        TmpfsMount("/t", 7168),
+        SecretMount("x", "", "x", required=True),
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("type=$T,target=/a", "there is no mount type 'nope'"),
+        ("type=cache,target=/a,uid=$T", "the mount option 'uid' is a number, not 'nope'"),
+        ("type=tmpfs,target=/", "a mount cannot be at '/'"),
+        ("type=cache", "a mount cannot be at '/'"),
+        ("type=secret,id=$EMPTY", "a secret has no name"),
+    ],
+)
+def test_what_is_no_mount_once_it_is_expanded_is_refused(option: str, message: str) -> None:
+    with pytest.raises(BuildFileError, match=message) as caught:
+        steps(f"ARG T=nope\nRUN --mount={option} make")
+    assert caught.value.diagnostics[0].span.line == 3
+
+
+def test_targets_are_relative_to_the_working_directory() -> None:
+    _, run = steps(
+        "WORKDIR /w\nRUN --mount=type=cache,target=c --mount=type=bind --mount=type=secret,id=a/b,target=s make"
+    )
+    assert run.mounts == (CacheMount("/w/c", "c"), BindMount("/w"), SecretMount("a/b", "/w/s"))
+
+
+def test_secrets_and_agents_have_places_of_their_own() -> None:
+    (run,) = steps(
+        "RUN --mount=type=secret,id=a/npmrc --mount=type=secret,target=/x/name --mount=type=ssh,id=git,target=/s"
+        " --mount=type=ssh --mount=type=secret,id=t,env=T,target=/t make"
+    )
+    assert run.mounts == (
+        SecretMount("a/npmrc", "/run/secrets/npmrc"),
+        SecretMount("name", "/x/name"),
+        SshMount("git", "/s"),
+        SshMount("default", "/run/buildkit/ssh_agent.1"),
+        SecretMount("t", "/t", "T"),
+    )
+    assert dict(run.env)["SSH_AUTH_SOCK"] == "/s"
+
+
+def test_the_first_agents_place_is_told_unless_the_stage_tells_another() -> None:
+    (run,) = steps("ENV SSH_AUTH_SOCK=/own\nRUN --mount=type=ssh make")
+    assert dict(run.env)["SSH_AUTH_SOCK"] == "/own"
+
+
+def test_what_a_cache_begins_with_comes_from_its_source() -> None:
+    graph = graph_of(
+        [ImageSpec("a", context="a")],
+        {
+            "a/Dockerfile": "FROM scratch AS seed\nFROM scratch\n"
+            "RUN --mount=type=cache,target=/c,from=seed,source=/d,uid=${U:-0} x"
+        },
+    )
+    evaluated = describe(graph, MemorySources(), "fake")["a"].evaluation
+    (run,) = evaluated.steps
+    assert isinstance(run, RunStep)
+    assert run.mounts == (CacheMount("/c", "/c", source="seed", path="/d"),)
+    assert run.origins == (("seed", StageOrigin("a/seed")),)
 
 
 def test_bad_words_are_told_with_their_place() -> None:

@@ -97,7 +97,7 @@ def test_enumerations_are_the_model_s():
 
 
 def test_cache_mounts_take_what_the_model_has():
-    model = {field.name for field in fields(mounts.CacheMount)} - {"mode", "uid", "gid"}
+    model = {field.name for field in fields(mounts.CacheMount)} - {"mode", "uid", "gid", "source", "path"}
     assert _properties("zimagefile", "cacheMount") == model
 
 

@@ -42,7 +42,10 @@ _CLASSES = (
     *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "FromFolder")),
     *(getattr(graph_types, name) for name in ("Settings", "Vertex", "ImageNode", "Graph")),
     *(getattr(definition, name) for name in ("NamedBase", "NestedBuild", "Stage")),
-    *(getattr(mounts, name) for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount")),
+    *(
+        getattr(mounts, name)
+        for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount", "UnreadMount")
+    ),
     *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
     *(getattr(ops, name) for name in ("Volume", "Shell", "Cmd", "Entrypoint", "StopSignal", "Healthcheck")),
     *(getattr(ops, name) for name in ("Maintainer", "Onbuild", "Run", "Copy", "InlineFile")),

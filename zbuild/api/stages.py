@@ -13,7 +13,7 @@ from zbuild.backend.protocol import BaseImage, StageBuild
 from zbuild.base.errors import StageError
 from zbuild.events.types import StageFinished, StageStarted
 from zbuild.graph.types import FromVertex
-from zbuild.model.mounts import BindMount
+from zbuild.model.mounts import shows_files
 from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection, StageOrigin, takes_from_context
 from zbuild.plan.describe import describe_stage
 from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
@@ -221,7 +221,7 @@ class StageRunner:
     def _bound(self, described: Described) -> list[str]:
         """Return the state of what RUN mounts show of contexts, as last digested."""
         runs = [step for step in described.evaluation.steps if isinstance(step, RunStep)]
-        mounts = [(mount, dict(step.origins)) for step in runs for mount in step.mounts if isinstance(mount, BindMount)]
+        mounts = [(mount, dict(step.origins)) for step in runs for mount in step.mounts if shows_files(mount)]
         shown = [(origins[mount.source], Selection((mount.path,))) for mount, origins in mounts]
         return [self._setup.sources.stamps(tree, part) for tree, part in shown if isinstance(tree, ContextOrigin)]
 

@@ -11,13 +11,12 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.syntax.nodes import Mapping, Node
 
-Place: TypeAlias = Literal["zimagefile", "runtime", "step", "mount-type", "image", "defaults"]
+Place: TypeAlias = Literal["zimagefile", "runtime", "step", "image", "defaults"]
 
 _REFUSED: dict[Place, frozenset[str]] = {
     "zimagefile": frozenset({"wasm"}),
     "runtime": frozenset({"wasm", "webassembly"}),
     "step": frozenset({"checksum"}),
-    "mount-type": frozenset({"secret", "ssh"}),
     "image": frozenset({"wasm", "matrix", "extends", "secrets", "ssh", "squash"}),
     "defaults": frozenset({"registry", "reproducible"}),
 }

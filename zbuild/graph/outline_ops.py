@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from zbuild.model import ops
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, UnreadMount
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zbuild.model.mounts import Mount
+    from zbuild.model.mounts import WrittenMount
 
     Word: TypeAlias = Callable[[str], str]
 
@@ -65,7 +65,7 @@ def _row(name: str, *arguments: str, **more: object) -> Plain:
 
 def _run(op: ops.Run, word: Word) -> Plain:
     flags: Plain = {"network": op.network} if op.network else {}
-    mounts = [{name: _value(value, word) for name, value in _mount(mount).items()} for mount in op.mounts]
+    mounts = [{name: _value(value, word) for name, value in _mount(_read(mount, word)).items()} for mount in op.mounts]
     more: Plain = {"env": [f"{name}={word(value)}" for name, value in op.env]} if op.env else {}
     if op.timeout:
         more["timeout"] = _seconds(op.timeout)
@@ -114,29 +114,46 @@ def _seconds(nanoseconds: int) -> str:
     return f"{nanoseconds / 1e9:.9f}".rstrip("0").rstrip(".") + "s"
 
 
+def _read(mount: WrittenMount, word: Word) -> WrittenMount:
+    """Return a mount with options that are variables as what it is, where these are known."""
+    if not isinstance(mount, UnreadMount):
+        return mount
+    from zbuild.frontend.dockerfile.mounts import MountError, read_options  # noqa: PLC0415 - few mounts are such
+
+    options = tuple((name, word(value)) for name, value in mount.options)
+    try:
+        return read_options(options)
+    except MountError:
+        return UnreadMount(options, mount.source)
+
+
 def _value(value: object, word: Word) -> object:
     return word(value) if isinstance(value, str) else value
 
 
-def _mount(mount: Mount) -> Plain:
+def _mount(mount: WrittenMount) -> Plain:
     """Return a mount by the names of its options, as RUN --mount has them."""
     match mount:
         case CacheMount():
             row: Plain = {"type": "cache", "target": mount.target, "id": mount.id, "sharing": mount.sharing}
-            return row | {"readonly": mount.readonly, **_owned(mount)}
+            row |= {"readonly": mount.readonly, "from": mount.source, "source": mount.path if mount.source else ""}
+            return row | _owned(mount)
         case BindMount():
             row = {"type": "bind", "target": mount.target, "source": mount.path, "from": mount.source}
             return row | {"readwrite": mount.readwrite}
         case TmpfsMount():
-            return {"type": "tmpfs", "target": mount.target, "size": mount.size}
+            return {"type": "tmpfs", "target": mount.target, "size": mount.size, "readonly": mount.readonly}
         case SecretMount():
             row = {"type": "secret", "id": mount.id, "target": mount.target, "env": mount.env}
             return row | {"required": mount.required, **_owned(mount)}
         case SshMount():
-            return {"type": "ssh", "id": mount.id, "target": mount.target, "required": mount.required}
+            row = {"type": "ssh", "id": mount.id, "target": mount.target, "required": mount.required}
+            return row | _owned(mount)
+        case UnreadMount(options):
+            return {"type": "bind", **dict(options)}
         case _:
             assert_never(mount)
 
 
-def _owned(mount: CacheMount | SecretMount) -> Plain:
+def _owned(mount: CacheMount | SecretMount | SshMount) -> Plain:
     return {"mode": mount.mode, "uid": mount.uid, "gid": mount.gid}

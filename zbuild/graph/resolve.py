@@ -12,7 +12,7 @@ from zbuild.base.reference import normalise
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
 from zbuild.model.contexts import FolderContext, ReferenceContext
 from zbuild.model.definition import NamedBase, NestedBuild
-from zbuild.model.mounts import BindMount
+from zbuild.model.mounts import mount_source
 from zbuild.model.ops import Copy, Onbuild, Run
 from zbuild.syntax.words import WordError, expand
 
@@ -217,4 +217,4 @@ def source_names(ops: Sequence[Op]) -> Iterator[tuple[str, Span]]:
         if isinstance(op, Copy) and op.source:
             yield op.source, op.span
         elif isinstance(op, Run):
-            yield from ((mount.source, op.span) for mount in op.mounts if isinstance(mount, BindMount) and mount.source)
+            yield from ((name, op.span) for name in map(mount_source, op.mounts) if name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from zbuild.base.span import Span
 
 if TYPE_CHECKING:
-    from zbuild.model.mounts import Mount
+    from zbuild.model.mounts import WrittenMount
 
 NOWHERE = Span("", 0)
 Pairs: TypeAlias = "tuple[tuple[str, str], ...]"
@@ -171,7 +171,7 @@ class Run:
     """
 
     command: Command
-    mounts: tuple[Mount, ...] = ()
+    mounts: tuple[WrittenMount, ...] = ()
     env: Pairs = ()
     network: str = ""
     timeout: int = 0

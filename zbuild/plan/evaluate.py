@@ -15,9 +15,10 @@ from zbuild.base.errors import BuildFileError
 from zbuild.graph.instance import platform_args
 from zbuild.model import ops
 from zbuild.model.image_config import HealthConfig
+from zbuild.model.mounts import mount_source, shows_files
 from zbuild.model.steps import CopyStep, FolderStep, RunStep, Selection
 from zbuild.plan.ports import expand_ports
-from zbuild.plan.run_mounts import run_mounts
+from zbuild.plan.run_mounts import agent_socket, run_mounts
 from zbuild.syntax.words import WordError, expand, expand_text, expand_words
 
 if TYPE_CHECKING:
@@ -145,11 +146,12 @@ class _Scope:
     def _run(self, op: ops.Run) -> None:
         words = self._words()
         mounts = run_mounts(op.mounts, self._vertex.settings.cache_mounts, self._word, self._absolute)
-        names = dict.fromkeys(mount.source for mount in op.mounts if hasattr(mount, "source"))
+        names = dict.fromkeys(mount_source(mount) for mount in mounts if shows_files(mount))
+        agent = {"SSH_AUTH_SOCK": socket} if (socket := agent_socket(mounts)) else {}
         argv, programs = self._program(op) or (self._argv(op.command), ())
         step = RunStep(
             argv=argv,
-            env=tuple({**words, **{name: self._word(value) for name, value in op.env}}.items()),
+            env=tuple({**agent, **words, **{name: self._word(value) for name, value in op.env}}.items()),
             user=self._config.user,
             workdir=self._config.workdir or "/",
             mounts=mounts,

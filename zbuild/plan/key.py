@@ -20,7 +20,7 @@ from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
 from zbuild.base.digest import xxh
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, shows_files
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
         yield Item(step.text, f"variable {name}", _told(name, value))
     origins = dict(step.origins)
     for mount in step.mounts:
-        yield Item(step.text, f"mount {mount.target}", _mount_text(mount))
-        if isinstance(mount, BindMount):
+        yield Item(step.text, f"mount {_mount_name(mount)}", _mount_text(mount))
+        if shows_files(mount):
             selection = Selection((mount.path,))
             yield Item(step.text, f"files at {mount.target}", _files(origins[mount.source], selection, context))
 
@@ -115,6 +115,14 @@ def _files(origin: Origin, selection: Selection, context: ContextDigest) -> str 
             assert_never(origin)
 
 
+def _mount_name(mount: Mount) -> str:
+    match mount:
+        case SecretMount(id=name, target=""):
+            return f"of secret {name}"
+        case _:
+            return mount.target
+
+
 def _mount_text(mount: Mount) -> str:
     """Return what of a mount is in the key: of caches the id, of secrets and agents the id, never what they hold."""
     match mount:
@@ -123,13 +131,17 @@ def _mount_text(mount: Mount) -> str:
         case BindMount():
             return f"bind path={mount.path} readwrite={mount.readwrite}"
         case TmpfsMount():
-            return f"tmpfs size={mount.size}"
+            return f"tmpfs size={mount.size}" + (" readonly" if mount.readonly else "")
         case SecretMount():
-            return f"secret id={mount.id} env={mount.env}"
+            return f"secret id={mount.id} env={mount.env} {_owned(mount)}"
         case SshMount():
-            return f"ssh id={mount.id}"
+            return f"ssh id={mount.id} {_owned(mount)}"
         case _:
             assert_never(mount)
+
+
+def _owned(mount: SecretMount | SshMount) -> str:
+    return f"mode={mount.mode} owner={mount.uid}:{mount.gid}"
 
 
 def _told(name: str, value: str) -> str:

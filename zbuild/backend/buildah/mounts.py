@@ -1,13 +1,10 @@
 """The mounts of a RUN: every source is found and checked by zbuild, whatever buildah itself would let through.
 
-A cache's id becomes a hash, so that `../..` names no folder of the host (CVE-2024-9675); the source of a bind is
-resolved inside its tree, links included (CVE-2024-1753).
+The source of a bind is resolved inside its tree, links included (CVE-2024-1753); for caches see `caches.py`.
 """
 
 from __future__ import annotations
 
-import fcntl
-import itertools
 import os
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -16,30 +13,28 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
+from zbuild.backend.buildah.caches import Seed
 from zbuild.backend.buildah.run_mount import Bind, Tmpfs
 from zbuild.backend.rootfs import Attributes, Rootfs
-from zbuild.base.digest import xxh
 from zbuild.base.errors import StageError
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from zbuild.backend.buildah.caches import Caches
     from zbuild.backend.buildah.run_mount import RunMount
-    from zbuild.backend.process import Runner
     from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, RunStep
-
-_LOCK_POLL = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class MountSources:
-    """Where mounts come from: the folder that holds the caches, and the tree of a step's origin."""
+    """Where mounts come from: the caches, the tree of a step's origin, and what names its state."""
 
-    caches: Path
+    caches: Caches
     tree: Callable[[Origin], bytes]
-    runner: Runner
+    identity: Callable[[Origin], str]
 
 
 class _Mount(NamedTuple):
@@ -106,11 +101,11 @@ class _Mounting:
                 return _Mount(bind, target)
             case BindMount():
                 # What is written to a bind is dropped: neither context nor image may change by a RUN.
-                source = self._bind_source(mount)
+                source = self._shown(mount)
                 bind = Bind(str(source), mount.target, "O" if mount.readwrite else "ro")
                 return _Mount(bind, target, is_file=not source.is_dir())
             case TmpfsMount():
-                return _Mount(Tmpfs(mount.target, mount.size), target)
+                return _Mount(Tmpfs(mount.target, mount.size, readonly=mount.readonly), target)
             case SecretMount() | SshMount():
                 kind = "secret" if isinstance(mount, SecretMount) else "ssh"
                 raise StageError("not-yet", f"{kind} mounts are not supported yet", span=self.step.span)
@@ -119,46 +114,25 @@ class _Mounting:
 
     def program(self, path: str, content: str) -> _Mount:
         """Show a text as a file that can be executed. Raises OSError."""
-        self.sources.caches.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=self.sources.caches)
+        folder = self.sources.caches.folder
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=folder)
         self.stack.callback(os.unlink, name)
         os.close(handle)
         Path(name).write_bytes(content.encode("utf-8", "surrogateescape"))
         Path(name).chmod(0o755)
         return _Mount(Bind(name, path, "ro"), os.fsencode(path), is_file=True)
 
-    def _bind_source(self, mount: BindMount) -> Path:
-        """Return the path on this machine of what a bind shows. Raises OSError when there is nothing."""
-        with Rootfs(self.sources.tree(dict(self.step.origins)[mount.source])) as tree:
+    def _shown(self, mount: BindMount | CacheMount) -> Path:
+        """Return the path on this machine of what a mount shows. Raises OSError when there is nothing."""
+        with Rootfs(self.sources.tree(self._origin(mount))) as tree:
             return Path(os.fsdecode(tree.real(os.fsencode(mount.path))))
 
-    def _cache(self, mount: CacheMount) -> Path:
-        """Return a cache's folder, locked for the run as its sharing says."""
-        folder = self.sources.caches / xxh(mount.id or mount.target)
-        self.sources.caches.mkdir(mode=0o700, parents=True, exist_ok=True)
-        match mount.sharing:
-            case "shared":
-                pass
-            case "locked":
-                while not self._lock(folder):
-                    self.sources.runner.sleep(_LOCK_POLL)
-            case "private":
-                others = (folder.with_name(f"{folder.name}-{number}") for number in itertools.count(1))
-                folder = next(free for free in itertools.chain([folder], others) if self._lock(free))
-            case _:
-                assert_never(mount.sharing)
-        if not folder.is_dir():
-            folder.mkdir(exist_ok=True)
-            folder.chmod(int(mount.mode or "0755", 8))
-            os.chown(folder, mount.uid, mount.gid)
-        return folder
+    def _origin(self, mount: BindMount | CacheMount) -> Origin:
+        return dict(self.step.origins)[mount.source]
 
-    def _lock(self, folder: Path) -> bool:
-        descriptor = os.open(f"{folder}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            return False
-        self.stack.callback(os.close, descriptor)
-        return True
+    def _cache(self, mount: CacheMount) -> Path:
+        seed = None
+        if mount.source:
+            seed = Seed(self.sources.identity(self._origin(mount)), os.fsencode(self._shown(mount)))
+        return self.sources.caches.open(mount, seed, self.stack)

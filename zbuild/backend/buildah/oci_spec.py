@@ -104,8 +104,8 @@ def _mount(mount: RunMount) -> Spec:
     match mount:
         case Bind(source, target, access):
             return {"destination": target, "type": "bind", "source": source, "options": [access, "private", "rbind"]}
-        case Tmpfs(target, size):
-            options = ["rw", "private", *([f"size={size}"] if size else [])]
+        case Tmpfs(target, size, readonly):
+            options = ["ro" if readonly else "rw", "private", *([f"size={size}"] if size else [])]
             return {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": options}
         case _:
             assert_never(mount)

@@ -26,6 +26,7 @@ class Tmpfs:
 
     target: str
     size: int = 0
+    readonly: bool = False
 
 
 RunMount: TypeAlias = Bind | Tmpfs
@@ -40,8 +41,8 @@ def _flags(mount: RunMount) -> tuple[str, ...]:
     match mount:
         case Bind(source, target, access):
             return _volume(source, target, access)
-        case Tmpfs(target, size):
-            return _tmpfs(target, size)
+        case Tmpfs():
+            return _tmpfs(mount)
         case _:
             assert_never(mount)
 
@@ -56,8 +57,10 @@ def _volume(source: str, target: str, access: Access) -> tuple[str, ...]:
     raise ValueError(msg)
 
 
-def _tmpfs(target: str, size: int) -> tuple[str, ...]:
-    if "," in target:
-        msg = f"cannot mount a tmpfs at {target}: buildah takes no ',' there"
+def _tmpfs(mount: Tmpfs) -> tuple[str, ...]:
+    if "," in mount.target:
+        msg = f"cannot mount a tmpfs at {mount.target}: buildah takes no ',' there"
         raise ValueError(msg)
-    return ("--mount", f"type=tmpfs,target={target}" + (f",tmpfs-size={size}" if size else ""))
+    options = [f"tmpfs-size={mount.size}"] if mount.size else []
+    options += ["ro"] if mount.readonly else []
+    return ("--mount", ",".join(("type=tmpfs", f"target={mount.target}", *options)))

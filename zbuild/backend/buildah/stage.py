@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.caches import Caches
 from zbuild.backend.buildah.config_flags import config_flags, lost_settings
 from zbuild.backend.buildah.container import Container
 from zbuild.backend.buildah.image_json import diff_ids, parse_config
@@ -54,7 +55,7 @@ class StageRun:
         self._roots = roots
         self._order = order
         self._emit = emit
-        self._sources = MountSources(caches, self._tree, engine.runner)
+        self._sources = MountSources(Caches(caches, engine.runner), self._tree, self._identity)
         self._base = BaseSettings()
         self._copied: list[str] = []
 
@@ -119,6 +120,16 @@ class StageRun:
                 return os.fsencode(path)
             case StageOrigin(name) | ImageOrigin(name):
                 return self._roots.root(self._order.images[name])
+            case _:
+                assert_never(origin)
+
+    def _identity(self, origin: Origin) -> str:
+        """Return what names the state of an origin's files; of a context, which changes all the time, its place."""
+        match origin:
+            case ContextOrigin(path):
+                return path
+            case StageOrigin(name) | ImageOrigin(name):
+                return self._order.images[name]
             case _:
                 assert_never(origin)
 

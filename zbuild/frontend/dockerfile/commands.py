@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.frontend.dockerfile.flags import FlagKind, Flags
     from zbuild.frontend.dockerfile.statement import Statement
-    from zbuild.model.mounts import Mount
+    from zbuild.model.mounts import WrittenMount
     from zbuild.model.ops import Command, Op
 
-_RUN_FLAGS: Mapping[str, FlagKind] = {"mount": "list", "network": "text", "security": "later", "device": "later"}
+_RUN_FLAGS: Mapping[str, FlagKind] = {"mount": "list", "network": "text", "security": "text", "device": "later"}
 _NETWORKS = ("default", "none", "host")
+_SECURITIES = ("sandbox", "insecure")
 _HEALTH_TIMES = ("interval", "timeout", "start-period", "start-interval")
 _HEALTH_FLAGS: Mapping[str, FlagKind] = {**dict.fromkeys(_HEALTH_TIMES, "text"), "retries": "text"}
 _MIN_HEALTH_TIME = 1_000_000  # 1 ms, in nanoseconds
@@ -40,6 +41,7 @@ def run(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
         problems.error("missing-argument", "RUN needs a command", statement.arguments_span)
     mounts = _mounts(flags, problems)
     network = _network(flags, statement.span, problems)
+    _check_security(flags, statement.span, problems)
     return (Run(command, mounts, network=network, heredoc=heredoc, span=statement.span),) if command else ()
 
 
@@ -125,7 +127,7 @@ def _with_heredocs(statement: Statement) -> tuple[ShellForm, str] | None:
     return ShellForm(statement.arguments + "".join(documents)), ""
 
 
-def _mounts(flags: Flags, problems: Diagnostics) -> tuple[Mount, ...]:
+def _mounts(flags: Flags, problems: Diagnostics) -> tuple[WrittenMount, ...]:
     mounts = (parse_mount(flag, problems) for flag in flags.all("mount"))
     return tuple(mount for mount in mounts if mount)
 
@@ -136,6 +138,17 @@ def _network(flags: Flags, default: Span, problems: Diagnostics) -> str:
         hint = did_you_mean(name, _NETWORKS)
         problems.error("bad-flag", "--network is default, none or host", flags.span("network", default), hint)
     return "" if name == "default" else name
+
+
+def _check_security(flags: Flags, default: Span, problems: Diagnostics) -> None:
+    """Refuse all but a sandbox, which every RUN has."""
+    name = flags.text("security")
+    span = flags.span("security", default)
+    if name == "insecure":
+        problems.error("not-yet", "RUN --security=insecure is not supported", span, "every RUN is in a sandbox")
+    elif flags.all("security") and name != "sandbox":
+        hint = did_you_mean(name, _SECURITIES)
+        problems.error("bad-flag", "--security is sandbox or insecure", span, hint)
 
 
 def _health_time(flags: Flags, name: str, default: Span, problems: Diagnostics) -> int:

@@ -15,13 +15,13 @@ from zbuild.frontend.dockerfile.parse import parse_dockerfile
 from zbuild.frontend.printing import Printed, duration_text, unsaid
 from zbuild.model import ops
 from zbuild.model.definition import NamedBase
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, UnreadMount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from zbuild.model.definition import Definition, Stage
-    from zbuild.model.mounts import Mount
+    from zbuild.model.mounts import WrittenMount
 
 _FILE = "Dockerfile"
 _NAMES = {
@@ -194,31 +194,40 @@ def _healthcheck(op: ops.Healthcheck) -> str:
     return " ".join(["HEALTHCHECK", *flags, "CMD", _command(op.command)])
 
 
-def _mount(mount: Mount) -> str:
+def _mount(mount: WrittenMount) -> str:
     match mount:
         case CacheMount():
-            kind = "cache"
             sharing = "" if mount.sharing == "shared" else mount.sharing
-            options = {"target": mount.target, "id": mount.id, "sharing": sharing, "mode": mount.mode}
-            options |= {"uid": str(mount.uid or ""), "gid": str(mount.gid or "")}
+            path = "" if mount.path == "/" else mount.path
+            options = {"target": mount.target, "id": mount.id, "sharing": sharing, "from": mount.source, "source": path}
+            options |= _owned(mount, "")
             switches = ["readonly"] if mount.readonly else []
         case BindMount():
-            kind = "bind"
             source = "" if mount.path == "/" else mount.path
             options = {"target": mount.target, "source": source, "from": mount.source}
             switches = ["readwrite"] if mount.readwrite else []
         case TmpfsMount():
-            kind, switches = "tmpfs", []
             options = {"target": mount.target, "size": str(mount.size or "")}
+            switches = ["readonly"] if mount.readonly else []
         case SecretMount():
-            kind, switches = "secret", ["required"] if mount.required else []
-            mode = "" if mount.mode == "0400" else mount.mode
-            options = {"id": mount.id, "target": mount.target, "env": mount.env, "mode": mode}
-            options |= {"uid": str(mount.uid or ""), "gid": str(mount.gid or "")}
+            options = {"id": mount.id, "target": mount.target, "env": mount.env, **_owned(mount, "0400")}
+            switches = ["required"] if mount.required else []
         case SshMount():
-            kind, switches = "ssh", ["required"] if mount.required else []
-            options = {"id": "" if mount.id == "default" else mount.id, "target": mount.target}
+            name = "" if mount.id == "default" else mount.id
+            options = {"id": name, "target": mount.target, **_owned(mount, "0600")}
+            switches = ["required"] if mount.required else []
+        case UnreadMount(given):
+            return _commas(f"{name}={value}" for name, value in given)
+    kind = type(mount).__name__.removesuffix("Mount").lower()
     return _commas([f"type={kind}", *(f"{name}={value}" for name, value in options.items() if value), *switches])
+
+
+def _owned(mount: CacheMount | SecretMount | SshMount, mode: str) -> dict[str, str]:
+    return {
+        "mode": "" if mount.mode == mode else mount.mode,
+        "uid": str(mount.uid or ""),
+        "gid": str(mount.gid or ""),
+    }
 
 
 def _commas(items: Iterable[str]) -> str:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from zbuild.model import ops
 from zbuild.model.definition import NamedBase
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, UnreadMount
 from zbuild.syntax.words import WordError, expand_with_uses
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from zbuild.model.definition import Definition, Stage
-    from zbuild.model.mounts import Mount
+    from zbuild.model.mounts import WrittenMount
     from zbuild.syntax.words import Expansion
 
 AUTOMATIC_ARGS = frozenset(
@@ -161,13 +161,17 @@ def expanded_words(op: ops.Op) -> Iterator[str]:
             yield from (word for pair in op.env for word in pair)
 
 
-def _mount_words(mount: Mount) -> tuple[str, ...]:
+def _mount_words(mount: WrittenMount) -> tuple[str, ...]:
     match mount:
         case CacheMount():
-            return (mount.target, mount.id)
+            return (mount.target, mount.id, mount.path)
         case BindMount():
             return (mount.target, mount.path)
         case TmpfsMount():
             return (mount.target,)
-        case SecretMount() | SshMount():
+        case SecretMount():
+            return (mount.target, mount.id, mount.env)
+        case SshMount():
             return (mount.target, mount.id)
+        case UnreadMount(options):
+            return tuple(value for _, value in options)

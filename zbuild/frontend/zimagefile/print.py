@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,15 +13,15 @@ import yaml
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.frontend.printing import Printed, duration_text, unsaid
 from zbuild.frontend.zimagefile.plain import UnsayableError, plain_text
+from zbuild.frontend.zimagefile.print_mounts import is_plain_cache, mount_keys, mount_words, without_type
 from zbuild.model import ops
 from zbuild.model.definition import NamedBase
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, UnreadMount
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from zbuild.model.definition import Definition, NestedBuild, Stage
-    from zbuild.model.mounts import Mount
 
 Yaml = dict[str, Any]
 
@@ -31,13 +32,6 @@ _STAGE_KEYS = (
 _MODE = re.compile(r"\$|^(0o?)?[0-7]{1,4}$")
 _RUN_FIELDS = ("command", "mounts", "env", "network", "timeout", "retries")
 _COPY_FIELDS = ("sources", "dest", "source", "owner", "mode", "extract", "exclude", "parents", "link")
-_MOUNT_FIELDS: dict[type, tuple[str, ...]] = {
-    CacheMount: ("target", "id", "sharing", "readonly"),
-    BindMount: ("target", "path", "source", "readwrite"),
-    TmpfsMount: ("target", "size"),
-    SecretMount: ("id", "target", "env", "required"),
-    SshMount: ("id", "target", "required"),
-}
 
 
 def print_zimagefile(definition: Definition, folder: str = ".") -> Printed:
@@ -194,8 +188,9 @@ class _Printer:
         for name in unsaid(op, _RUN_FIELDS):
             if name != "heredoc" or (isinstance(op.command, ops.ShellForm) and op.command.text.startswith("#!")):
                 self._lacks(f"'{name}' of a run", op)
-        caches = [self._mount(mount, op) for mount in op.mounts if isinstance(mount, CacheMount)]
-        mounts = [self._mount(mount, op) for mount in op.mounts if not isinstance(mount, CacheMount)]
+        mounts = list(self._mounts(op))
+        plain = list(takewhile(is_plain_cache, mounts))  # what stands under `cache` comes first
+        caches, mounts = [without_type(mount) for mount in plain], mounts[len(plain) :]
         found: Yaml = {"run": _command(op.command)}
         if op.env:
             found["env"] = {self._plain(name, op): self._plain(value, op) for name, value in op.env}
@@ -205,28 +200,14 @@ class _Printer:
         found |= {"timeout": duration_text(op.timeout)} if op.timeout else {}
         return found | ({"retries": op.retries} if op.retries is not None else {})
 
-    def _mount(self, mount: Mount, op: ops.Op) -> Yaml:
-        said = (*_MOUNT_FIELDS[type(mount)], "mode") if _default_mode(mount) else _MOUNT_FIELDS[type(mount)]
-        for name in unsaid(mount, said):
-            self._lacks(f"'{name}' of a mount", op)
-        match mount:
-            case CacheMount():
-                sharing = "" if mount.sharing == "shared" else mount.sharing
-                found: Yaml = {"target": self._plain(mount.target, op), "id": self._plain(mount.id, op)}
-                found |= {"sharing": sharing, "readonly": mount.readonly}
-            case BindMount():
-                path = mount.path if not mount.source else self._path(mount.path, mount.source)
-                found = {"type": "bind", "target": self._plain(mount.target, op), "source": self._plain(path, op)}
-                found |= {"from": self._plain(mount.source, op), "readwrite": mount.readwrite}
-            case TmpfsMount():
-                found = {"type": "tmpfs", "target": self._plain(mount.target, op), "size": mount.size}
-            case SecretMount():
-                found = {"type": "secret", "id": mount.id, "target": self._plain(mount.target, op), "env": mount.env}
-                found["required"] = mount.required
-            case SshMount():
-                found = {"type": "ssh", "id": mount.id, "target": self._plain(mount.target, op)}
-                found["required"] = mount.required
-        return {name: value for name, value in found.items() if value}
+    def _mounts(self, op: ops.Run) -> Iterator[Yaml]:
+        for mount in op.mounts:
+            if isinstance(mount, UnreadMount):
+                self._lacks("mount whose type, numbers or switches are variables", op)
+                continue
+            path = self._path(mount.path, mount.source) if isinstance(mount, BindMount | CacheMount) else ""
+            words = {name: self._plain(text, op) for name, text in mount_words(mount, path).items()}
+            yield mount_keys(mount, words)
 
     def _copy(self, op: ops.Copy) -> Yaml:
         for name in unsaid(op, _COPY_FIELDS):
@@ -251,10 +232,6 @@ class _Printer:
         """Return a path in a stage as a ZImagefile means it: there a relative one starts at the stage's WORKDIR."""
         is_stage = source.isdecimal() or source.lower() in self._stages
         return path if not is_stage or path.startswith(("/", "\\")) or path[1:2] == ":" else f"/{path}"
-
-
-def _default_mode(mount: Mount) -> bool:
-    return isinstance(mount, SecretMount) and mount.mode == "0400"
 
 
 def _command(command: ops.Command) -> str | list[str]:

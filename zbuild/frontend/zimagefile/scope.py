@@ -40,6 +40,17 @@ class Scope:
         index = self.stage_index(text)
         return index if index is not None and index < len(self.workdirs) else None
 
+    def known_stage(self, origin: Scalar) -> int | None:
+        """Return the index of the earlier stage that a `from` names; None for an image. A later one is an error."""
+        index = self.stage_index(origin.text)
+        if index is not None and index >= len(self.workdirs):
+            message = f"stage '{origin.text}' does not come before this one"
+            self.diagnostics.error("stage-order", message, origin.span, "copy from an earlier stage")
+            return None
+        if index is None and origin.text.isdecimal():
+            self.diagnostics.error("unknown-stage", f"there is no stage number {origin.text}", origin.span)
+        return index
+
     def source_of_stage(self, source: Scalar, index: int) -> str:
         """Return a copy's source as an absolute path in a stage; a relative one starts at its final WORKDIR."""
         path = source.text.replace("\\", "/")

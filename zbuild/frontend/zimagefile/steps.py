@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zbuild.frontend.not_yet import is_refused, refuse, refuse_keys
+from zbuild.frontend.not_yet import refuse, refuse_keys
 from zbuild.frontend.values import cache_mounts, command_of, duration_of, word, word_of, word_pairs, words_of
-from zbuild.model.mounts import BindMount, TmpfsMount
+from zbuild.frontend.zimagefile.mounts import lower_mounts
 from zbuild.model.ops import Copy, Env, ExecForm, Run, User, Workdir
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zbuild.frontend.zimagefile.scope import Scope
-    from zbuild.model.mounts import Mount
     from zbuild.model.ops import Op
     from zbuild.syntax.nodes import Mapping, Scalar
 
@@ -24,10 +23,6 @@ _MODIFIERS = {
     "run": frozenset({"env", "cache", "mounts", "network", "timeout", "retries"}),
     "copy": frozenset({"to", "from", "owner", "chmod", "exclude", "parents"}),
     "add": frozenset({"to", "from", "owner", "chmod", "checksum"}),
-}
-_MOUNT_KEYS = {
-    "bind": frozenset({"target", "source", "from", "readwrite"}),
-    "tmpfs": frozenset({"target", "size"}),
 }
 _REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
@@ -57,44 +52,13 @@ def _check_modifiers(step: Mapping, action: str, scope: Scope) -> None:
 def _run(step: Mapping, scope: Scope) -> Run:
     return Run(
         command=command_of(step.get("run")) or ExecForm(()),
-        mounts=(*cache_mounts(step.mappings("cache")), *_mounts(step.mappings("mounts"), scope)),
+        mounts=(*cache_mounts(step.mappings("cache")), *lower_mounts(step.mappings("mounts"), scope)),
         env=word_pairs(step.mapping("env")),
         network=step.text("network"),
         timeout=duration_of(step, "timeout", scope.diagnostics),
         retries=step.number("retries"),
         span=step.place("run"),
     )
-
-
-def _mounts(nodes: tuple[Mapping, ...], scope: Scope) -> Iterator[Mount]:
-    for node in nodes:
-        kind = node.text("type")
-        if is_refused(kind, "mount-type"):
-            refuse(f"'type: {kind}'", node.place("type"), scope.diagnostics)
-        elif kind in _MOUNT_KEYS:
-            _check_mount(node, kind, scope)
-            yield (
-                _bind(node, scope) if kind == "bind" else TmpfsMount(word_of(node, "target"), node.number("size") or 0)
-            )
-
-
-def _check_mount(node: Mapping, kind: str, scope: Scope) -> None:
-    if "target" not in node:
-        scope.diagnostics.error("missing-key", f"a {kind} mount needs 'target'", node.span)
-    for key, _ in node.items:
-        if key.text not in _MOUNT_KEYS[kind] | {"type"}:
-            hint = f"it takes {', '.join(sorted(_MOUNT_KEYS[kind]))}"
-            scope.diagnostics.error("misplaced-key", f"a {kind} mount has no '{key.text}'", key.span, hint)
-
-
-def _bind(node: Mapping, scope: Scope) -> BindMount:
-    path, origin = node.scalar("source"), node.scalar("from")
-    stage = None if origin is None else _stage(origin, scope)
-    if path is not None and stage is not None:
-        source = scope.source_of_stage(path, stage)
-    else:
-        source = "/" if path is None else path.text
-    return BindMount(word_of(node, "target"), word(source), word_of(node, "from"), node.flag("readwrite"))
 
 
 def _copy(step: Mapping, scope: Scope) -> Copy:
@@ -111,7 +75,7 @@ def _add(step: Mapping, scope: Scope) -> Copy:
 
 def _copy_op(step: Mapping, sources: tuple[Scalar, ...], scope: Scope, *, extract: bool) -> Copy:
     origin = step.scalar("from")
-    stage = None if origin is None else _stage(origin, scope)
+    stage = None if origin is None else scope.known_stage(origin)
     paths = [source.text if stage is None else scope.source_of_stage(source, stage) for source in sources]
     _check_destination(step, len(paths), scope)
     return Copy(
@@ -125,18 +89,6 @@ def _copy_op(step: Mapping, sources: tuple[Scalar, ...], scope: Scope, *, extrac
         parents=step.flag("parents"),
         span=step.place("add" if extract else "copy"),
     )
-
-
-def _stage(origin: Scalar, scope: Scope) -> int | None:
-    """Return the index of the earlier stage that a `from` names; None for an image. A later stage is an error."""
-    index = scope.stage_index(origin.text)
-    if index is not None and index >= len(scope.workdirs):
-        message = f"stage '{origin.text}' does not come before this one"
-        scope.diagnostics.error("stage-order", message, origin.span, "copy from an earlier stage")
-        return None
-    if index is None and origin.text.isdecimal():
-        scope.diagnostics.error("unknown-stage", f"there is no stage number {origin.text}", origin.span)
-    return index
 
 
 def _check_destination(step: Mapping, count: int, scope: Scope) -> None:
