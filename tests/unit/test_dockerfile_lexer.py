@@ -51,7 +51,6 @@ def test_heredocs_carry_their_content():
         "RUN echo '<<EOF",
         "RUN cat <<<EOF",
         "RUN a<<EOF",
-        "RUN cat << EOF",
         "RUN cat '<<EOF' ${",
         "CMD cat <<EOF",
         "ONBUILD CMD cat <<EOF",

@@ -42,15 +42,20 @@ def command(session: Session, file: str, build_args: tuple[tuple[str, str], ...]
     Shows its stages with their bases, and each instruction with its lines, flags and arguments. No workspace is
     needed: the file is read by itself, as a ZImagefile or a Dockerfile by its name.
 
-    Variables are expanded where the file alone decides them; others stay as they are written.
+    Variables are expanded where the file alone decides them; others stay as they are written. A word that no build
+    could expand does so too, with a warning.
     """
-    from zbuild.graph.outline import outline  # noqa: PLC0415 - opened after the file proved right
+    from zbuild.base.diagnostic import Diagnostics  # noqa: PLC0415 - not for --help
+    from zbuild.cli.convert import tell_problems  # noqa: PLC0415 - likewise
+    from zbuild.graph.outline import outline  # noqa: PLC0415 - likewise
 
     # The paths of nested builds may lead anywhere: without a workspace, it is the whole file system.
     folder = os.path.abspath((session.directory / file).parent)  # noqa: PTH100 - keeps links
-    plain = outline(_read(file, folder, session), dict(build_args), raw=raw)
+    problems = Diagnostics()
+    plain = outline(_read(file, folder, session), dict(build_args), raw=raw, problems=problems)
     for build in (stage["build"] for stage in plain["stages"] if stage["build"] and not stage["build"]["image"]):
         build["context"] = os.path.relpath(f"/{build['context']}", folder)
+    tell_problems(tuple(dict.fromkeys(problems.items)), session.root)
     click.echo(json.dumps(plain, indent=2, ensure_ascii=False) if form == "json" else parse_text(plain))
 
 

@@ -29,12 +29,18 @@ if TYPE_CHECKING:
 Plain: TypeAlias = dict[str, Any]
 
 
-def outline(definition: Definition, given: Mapping[str, str] | None = None, *, raw: bool = False) -> Plain:
+def outline(
+    definition: Definition,
+    given: Mapping[str, str] | None = None,
+    *,
+    raw: bool = False,
+    problems: Diagnostics | None = None,
+) -> Plain:
     """Return the definition as plain data, fit for JSON; `given` are build arguments, `raw` leaves words as written.
 
-    Raises BuildFileError with every word that cannot be expanded.
+    A word that cannot be expanded stays as it is written too, and is a warning in `problems`: only a build needs it.
     """
-    return _Outline(definition, dict(given or {}), raw=raw).make()
+    return _Outline(definition, dict(given or {}), Diagnostics() if problems is None else problems, raw=raw).make()
 
 
 @dataclass(slots=True)
@@ -46,29 +52,30 @@ class _Scope:
 
 
 class _Outline:
-    def __init__(self, definition: Definition, given: Mapping[str, str], *, raw: bool) -> None:
+    def __init__(self, definition: Definition, given: Mapping[str, str], problems: Diagnostics, *, raw: bool) -> None:
         self._definition = definition
         self._given = given
         self._raw = raw
-        self._diagnostics = Diagnostics()
+        self._problems = problems
         self._scopes: list[_Scope] = []
         self._platform = host_platform()
         self._globals: dict[str, str] = {}
+        self._globals_known = True
 
     def make(self) -> Plain:
         definition = self._definition
         try:
             self._globals = dict(global_args(definition, self._given, self._platform))
         except WordError as error:
-            self._diagnostics.error("bad-word", str(error), definition.args[0].span)
+            self._globals_known = False
+            self._problems.warning("bad-word", str(error), definition.args[0].span)
         args = [_row(arg.span, {"name": arg.name, "value": self._globals.get(arg.name)}) for arg in definition.args]
         stages = [self._stage(index, stage) for index, stage in enumerate(definition.stages)]
-        self._diagnostics.check()
         return {"file": definition.file, "escape": definition.escape, "args": args, "stages": stages}
 
     def _stage(self, index: int, stage: Stage) -> Plain:
         base, number = self._base(index, stage)
-        platform = self._expand(stage.platform, self._outside(), stage.span)
+        platform = stage.platform if self._raw else self._from_word(stage.platform, stage.span)
         row = {"index": index, "name": stage.name, **base, "base_stage": number, "platform": platform}
         scope = _Scope(complete=base["base"] == "scratch")
         if number is not None:
@@ -79,8 +86,8 @@ class _Outline:
     def _base(self, index: int, stage: Stage) -> tuple[Plain, int | None]:
         match stage.base:
             case NamedBase(text, span):
-                name = self._expand(text, self._outside(), span)
-                lookup = expand(text, self._outside()) if self._raw else name
+                lookup = self._from_word(text, span)
+                name = text if self._raw else lookup
                 found = Instance("", "", "", self._definition).stage_index(lookup, index)
                 return {"base": name, "build": None}, None if lookup.isdecimal() else found
             case NestedBuild() as build:
@@ -92,7 +99,7 @@ class _Outline:
         values = ChainMap(dict(scope.values))
 
         def word(text: str) -> str:
-            return self._expand(text, values, op.span, complete=scope.complete)
+            return text if self._raw else self._expand(text, values, op.span, complete=scope.complete)
 
         row = _row(op.span, instruction(op, word))
         if not self._raw:
@@ -112,14 +119,15 @@ class _Outline:
     def _outside(self) -> dict[str, str]:
         return {**platform_args(self._platform), **self._globals}
 
-    def _expand(self, text: str, values: Mapping[str, str], span: Span, *, complete: bool = True) -> str:
-        if self._raw:
-            return text
+    def _from_word(self, text: str, span: Span) -> str:
+        return self._expand(text, self._outside(), span, complete=self._globals_known)
+
+    def _expand(self, text: str, values: Mapping[str, str], span: Span, *, complete: bool) -> str:
         try:
             expander = expand if complete else expand_known
             return expander(text, values, escape=self._definition.escape)
         except WordError as error:
-            self._diagnostics.error("bad-word", f"{error} in '{text}'", span)
+            self._problems.warning("bad-word", f"{error} in '{text}'", span)
             return text
 
 

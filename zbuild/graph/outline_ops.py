@@ -103,7 +103,9 @@ def _healthcheck(op: ops.Healthcheck) -> Plain:
 
 
 def _argv(command: ops.Command) -> tuple[str, ...]:
-    return command.argv if isinstance(command, ops.ExecForm) else (command.text,)
+    if isinstance(command, ops.ExecForm):
+        return command.argv
+    return (command.text,) if command.text else ()
 
 
 def _form(command: ops.Command) -> str:

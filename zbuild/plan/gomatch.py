@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from posixpath import normpath
 
 STAR = "*"
@@ -87,11 +87,10 @@ def _character_class(pattern: str, at: int) -> tuple[str, int]:
         high = low
         if pattern.startswith("-", at):
             high, at = _class_character(pattern, at + 1)
-        if low <= high:
-            ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-    if not ranges:
-        return ("[^/]" if negated else "(?!)"), at + 1
-    return f"(?!/)[{'^' if negated else ''}{''.join(ranges)}]", at + 1
+        if low > high:
+            raise PatternError(pattern, f"the range '{low}-{high}' in a character class is reversed")
+        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
+    return f"[{'^' if negated else ''}{''.join(ranges)}]", at + 1
 
 
 def _class_character(pattern: str, at: int) -> tuple[str, int]:
@@ -120,15 +119,19 @@ def path_regex(pattern: str) -> str:
 
 def folder_regex(pattern: str) -> str | None:
     """Return the regular expression of the folders below which the pattern could match, or None if there are none."""
-    folders: list[str] = []
     pieces = parse(pattern)
-    head, *rest = _split(pieces, STARS)
+    head = list(takewhile(_stays, pieces))
     folders = [_plain(part) for part in _split(head, "/")]
     last = folders.pop()
-    regex = last + ".*" if rest else ""
+    regex = last + ".*" if len(head) < len(pieces) else ""
     for folder in reversed(folders):
         regex = f"{folder}(?:/{regex})?" if regex else folder
     return regex or None
+
+
+def _stays(piece: str) -> bool:
+    """Tell whether a piece matches within one folder: neither STARS nor a character class with a slash in it."""
+    return piece == "/" or (piece != STARS and not (piece.startswith("[") and re.fullmatch(piece, "/")))
 
 
 def _split(pieces: list[str], separator: str) -> list[list[str]]:

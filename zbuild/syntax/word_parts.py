@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 SPACE = "\t\n\v\f\r \x85\xa0\u1680" + "".join(map(chr, range(0x2000, 0x200B))) + "\u2028\u2029\u202f\u205f\u3000"
 SPACES = re.compile(f"[{SPACE}]+")
 
+_MARK = re.compile(r"<<[\t\r ]*")
 _SPECIAL_NAMES = "@*#?-$!"
 _MAX_DEPTH = 50  # far beyond what people write, far below the interpreter's own limit
 
@@ -85,7 +86,7 @@ class _Parser:
         self._at = 0
         self._depth = 0
         self._keep_escapes = False  # inside a pattern, where the pattern's own rules read the escapes
-        self._plain = re.compile(f"[^$'\"}}/{re.escape(escape)}]+")
+        self._plain = re.compile(f"[^$'\"}}/<{re.escape(escape)}]+")
         self._plain_quoted = re.compile(f'[^$"{re.escape(escape)}]+')
 
     def parse(self, stop: str) -> Word:
@@ -109,6 +110,8 @@ class _Parser:
             return [self._dollar(quoted=False)]
         if char == self._escape:
             return [self._escaped()]
+        if mark := _MARK.match(self._word, self._at):  # the name of a here-document may stand apart from it
+            return [self._text(mark[0], mark[0], quoted=True)]
         match = self._plain.match(self._word, self._at)
         text = match[0] if match else char
         return [self._text(text, text, quoted=False)]

@@ -29,6 +29,7 @@ _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
 _HEALTH_TIMES = ("interval", "timeout", "start-period", "start-interval")
 _HEALTH_FLAGS: Mapping[str, FlagKind] = {**dict.fromkeys(_HEALTH_TIMES, "text"), "retries": "text"}
+_MAY_BE_EMPTY = ("RUN", "CMD", "ENTRYPOINT")  # as in BuildKit: the shell is given an empty command
 _MIN_HEALTH_TIME = 1_000_000  # 1 ms, in nanoseconds
 _MAX_RETRIES = 2**31 - 1
 
@@ -46,7 +47,7 @@ def run(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
 
 
 def cmd(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
-    """CMD; an empty JSON array is a command that clears the base's."""
+    """CMD; an empty JSON array is a command that clears the base's, and none at all is the shell's empty one."""
     read_flags(statement, NO_FLAGS, problems)
     command = _command(statement, statement.arguments, problems)
     return (Cmd(command, statement.span),) if command else ()
@@ -102,7 +103,7 @@ def _healthcheck(command: Command | None, flags: Flags, span: Span, problems: Di
 
 def _command(statement: Statement, text: str, problems: Diagnostics) -> Command | None:
     """Read a command in its JSON form where it is an array of strings, else in its shell form."""
-    if not text:
+    if not text and statement.keyword not in _MAY_BE_EMPTY:
         problems.error("missing-argument", f"{statement.keyword} needs a command", statement.span)
         return None
     try:

@@ -12,7 +12,7 @@ from zbuild.syntax.word_parts import Text, WordError, parse_word, split
 if TYPE_CHECKING:
     from zbuild.frontend.dockerfile.statement import Statement
 
-_MARK = re.compile(r"\d*<<(-?)([^<]+)")
+_MARK = re.compile(r"[0-9]*<<(-?)[\t\n\f\r ]*([^<]*)")
 _INSTRUCTIONS = ("RUN", "COPY", "ADD")
 
 
@@ -34,7 +34,7 @@ def find_heredocs(statement: Statement) -> tuple[Heredoc, ...]:
 def parse_mark(word: str) -> Heredoc | None:
     """Return the here-document that a word announces (`<<NAME`, `<<-"NAME"`), without content; None for other words."""
     mark = _MARK.fullmatch(word)
-    return _heredoc(mark[2], chomp=bool(mark[1])) if mark else None
+    return _heredoc(mark[2], chomp=bool(mark[1])) if mark and mark[2] else None
 
 
 def _can_have_heredocs(statement: Statement) -> bool:
@@ -48,7 +48,7 @@ def _can_have_heredocs(statement: Statement) -> bool:
 
 
 def _heredoc(word: str, *, chomp: bool) -> Heredoc | None:
-    """Read the name behind `<<`; quotes anywhere in it mean that the content is not expanded."""
+    """Read the name behind `<<`; quotes anywhere in it mean that the content is not expanded, escapes do not."""
     try:
         parts = parse_word(word)
     except WordError:
@@ -56,4 +56,4 @@ def _heredoc(word: str, *, chomp: bool) -> Heredoc | None:
     names = split((part.text if isinstance(part, Text) else part.source, part.quoted) for part in parts)
     if len(names) != 1:
         return None
-    return Heredoc(names[0], expand="'" not in word and '"' not in word, chomp=chomp)
+    return Heredoc(names[0], expand=not any(part.source[:1] in "'\"" for part in parts), chomp=chomp)

@@ -84,6 +84,9 @@ class _Printer:
         match op:
             case ops.Run(command=ops.ShellForm(text)):
                 flags = self._run_flags(op)
+                if op.heredoc:
+                    yield f"RUN {flags}{_heredocs((ops.InlineFile(op.heredoc, text, expand=True),))}"
+                    yield f"RUN {flags}{_heredocs((ops.InlineFile(op.heredoc, text),))}"
                 yield f"RUN {flags}{text}"
                 yield f"RUN {flags}-- {text}"
                 body = text if text.endswith("\n") or not text else f"{text}\n"
@@ -92,7 +95,7 @@ class _Printer:
                 yield f"RUN {self._run_flags(op)}{_command(op.command)}"
             case ops.Copy():
                 head = f"{'ADD' if op.extract else 'COPY'} {self._copy_flags(op)}"
-                yield head + " ".join((*op.sources, op.dest))
+                yield head + _heredocs(op.inline, before=op.sources, behind=(op.dest,))
                 yield head + json.dumps([*op.sources, op.dest], ensure_ascii=False)
             case _:
                 yield from _setting(op)
@@ -123,19 +126,32 @@ class _Printer:
 
 
 def _same(found: ops.Op, op: ops.Op) -> bool:
-    """Compare an instruction with what was meant: as a here-document a run's text ends with a newline."""
-    if isinstance(found, ops.Run) and isinstance(op, ops.Run) and "heredoc" in found.__dataclass_fields__:
-        plain = {"heredoc": "", "command": _without_end(found.command)}
-        is_program = isinstance(op.command, ops.ShellForm) and op.command.text.startswith("#!")
-        if getattr(found, "heredoc", "") and not getattr(op, "heredoc", "") and is_program:
-            return False
-        other = {"heredoc": "", "command": _without_end(op.command)}
-        return replace(found, **plain) == replace(op, **other)  # type: ignore[arg-type] # two fields of different kinds
-    return found == op
+    """Compare an instruction with what was meant; line ends at the end of a command mean nothing.
+
+    Neither does the name of a here-document, unless it is that of a program.
+    """
+    if not (isinstance(found, ops.Run) and isinstance(op, ops.Run)):
+        return found == op
+    is_program = isinstance(op.command, ops.ShellForm) and op.command.text.startswith("#!")
+    return _without_end(found, keep_name=is_program) == _without_end(op, keep_name=is_program)
 
 
-def _without_end(command: ops.Command) -> ops.Command:
-    return ops.ShellForm(command.text.rstrip("\n")) if isinstance(command, ops.ShellForm) else command
+def _without_end(op: ops.Run, *, keep_name: bool) -> ops.Run:
+    command = ops.ShellForm(op.command.text.rstrip("\n")) if isinstance(op.command, ops.ShellForm) else op.command
+    return replace(op, command=command, heredoc=op.heredoc if keep_name else "")
+
+
+def _heredocs(files: tuple[ops.InlineFile, ...], *, before: Iterable[str] = (), behind: Iterable[str] = ()) -> str:
+    """Return a line with here-documents among its words, and their contents under it."""
+    documents = (f"\n{file.content}{file.name}" for file in files)
+    return " ".join((*before, *map(_mark, files), *behind)) + "".join(documents)
+
+
+def _mark(file: ops.InlineFile) -> str:
+    """Announce a here-document: in quotes, its name says that nothing in it is expanded."""
+    if file.expand:
+        return "<<" + re.sub(r"([\\'\"])", r"\\\1", file.name)
+    return f"<<'{file.name}'" if '"' in file.name else f'<<"{file.name}"'
 
 
 def _delimiter(text: str) -> str:
@@ -173,6 +189,8 @@ def _text_setting(op: ops.Op) -> Iterator[str]:
             yield f"MAINTAINER {name}"
         case ops.Expose(ports):
             yield f"EXPOSE {' '.join(ports)}"
+        case ops.Onbuild(trigger):
+            yield f"ONBUILD {trigger}"
 
 
 def _arg(op: ops.Arg) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zbuild.frontend.dockerfile.arguments import BLANKS, NotStringsError, fields, json_strings, quoted_words
 from zbuild.frontend.dockerfile.flags import NO_FLAGS, read_flags
 from zbuild.model.ops import Arg, Env, Expose, Label, Maintainer, StopSignal, User, Volume, Workdir
+from zbuild.syntax.word_parts import SPACE
 from zbuild.syntax.words import WordError, expand
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def volume(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
     except NotStringsError as error:
         problems.error("bad-argument", f"VOLUME: {error}", statement.arguments_span)
         return ()
-    paths = tuple(path.strip() for path in (fields(statement.arguments) if strings is None else strings))
+    paths = tuple(path.strip(SPACE) for path in (fields(statement.arguments) if strings is None else strings))
     if not all(paths) or not paths:
         problems.error("missing-argument", "VOLUME needs a path, which may not be empty", statement.arguments_span)
     return (Volume(paths, statement.span),)
