@@ -28,10 +28,12 @@ def repo(tmp_path: Path, storage: Storage) -> Monorepo:
 
 def wait_for_line(process: subprocess.Popen[str], text: str) -> None:
     assert process.stderr is not None
+    lines = []
     for line in process.stderr:
         if text in line:
             return
-    pytest.fail(f"'{text}' was never written")
+        lines.append(line)
+    pytest.fail(f"'{text}' was never written, but: {''.join(lines)}")
 
 
 def processes_of(text: str) -> list[str]:

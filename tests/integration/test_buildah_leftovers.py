@@ -88,14 +88,15 @@ def test_sweep_after_kill_ends_what_still_runs(
         while "line='ready'" not in zbuild.stdout.readline():
             assert zbuild.poll() is None
         zbuild.kill()
-    (names,) = buildah_lab.backend._engine.store.containers().values()
-    assert leaders_naming(names[0])
+    ((name,),) = [found.names for found in buildah_lab.backend._engine.store.containers()]
+    assert leaders_naming(name)
     runtime = buildah_lab.backend._engine.runtime
-    assert runtime.leftovers("") == ({names[0]} if way == "direct" else set())
-    assert buildah_lab.backend.sweep((), ()) == (f"container {names[0]}",)
+    overlay = buildah_lab.backend._engine.overlay
+    assert runtime.leftovers("") == overlay.leftovers("") == ({name} if way == "direct" else set())
+    assert buildah_lab.backend.sweep((), ()) == (f"container {name}",)
     assert sleepers() == 0
     assert buildah_store.storage.containers() == []
-    assert runtime.leftovers("") == set()
+    assert runtime.leftovers("") == overlay.leftovers("") == set()
 
 
 def test_nothing_outlives_a_runtime_that_is_killed(buildah_lab: Lab, buildah_store: BuildahStore) -> None:

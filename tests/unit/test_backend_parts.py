@@ -144,7 +144,8 @@ def test_config_that_says_nothing() -> None:
 
 def test_store_that_is_not_there_yet(tmp_path: Path) -> None:
     store = Store(tmp_path, "overlay")
-    assert store.images() == store.containers() == {}
+    assert store.images() == {}
+    assert store.containers() == []
     assert store.stamp() == ((str(tmp_path / "overlay-images/images.json"), 0, 0, 0),)
     with pytest.raises(ImageGoneError):
         store.image("x")

@@ -9,7 +9,6 @@ import pytest
 
 from zbuild.backend.buildah.direct import fits
 from zbuild.backend.buildah.oci_spec import RunPlace, runtime_spec, unknown_part
-from zbuild.backend.buildah.probe import Facts
 from zbuild.backend.buildah.run_mount import Bind, Tmpfs
 from zbuild.backend.buildah.run_user import RunUser
 from zbuild.model.image_config import ImageConfig
@@ -125,10 +124,8 @@ def test_other_parts_that_are_not_understood() -> None:
 
 
 def test_what_is_left_to_buildah() -> None:
-    facts = Facts("1", "/g", "/r", "overlay", "oci", "/runc", templates={"host": template()})
     step, base = RunStep(("a",)), ImageConfig()
-    assert fits(step, "host", (Bind("/a", "/b", "rw"), Tmpfs("/t")), base, facts)
-    assert not fits(step, "private", (), base, facts)
-    assert not fits(step, "host", (Bind("/a", "/b", "O"),), base, facts)
-    assert not fits(step, "host", (), replace(base, volumes=("/v",)), facts)
-    assert not fits(replace(step, env=(("A", "\udcff"),)), "host", (), base, facts)
+    assert fits(step, (Bind("/a", "/b", "rw"), Tmpfs("/t")), base)
+    assert not fits(step, (Bind("/a", "/b", "O"),), base)
+    assert not fits(step, (), replace(base, volumes=("/v",)))
+    assert not fits(replace(step, env=(("A", "\udcff"),)), (), base)

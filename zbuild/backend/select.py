@@ -12,7 +12,7 @@ from zbuild.base.text import did_you_mean
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from zbuild.backend.buildah.probe import Memory
+    from zbuild.backend.buildah.facts import Memory
     from zbuild.backend.protocol import Backend
 
 VARIABLE = "ZBUILD_BACKEND"

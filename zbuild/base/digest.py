@@ -5,7 +5,6 @@ xxh3_128 names keys and files on one machine, where no adversary is in the loop;
 
 from __future__ import annotations
 
-import hashlib
 from typing import TypeAlias
 
 import xxhash
@@ -49,4 +48,6 @@ def xxh(value: Canonical) -> str:
 
 def sha256(value: Canonical) -> str:
     """Return the sha256 of the canonical form, as 64 hex digits."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, 4 ms, and what stays on one machine is named by xxh3
+
     return hashlib.sha256(canonical(value)).hexdigest()

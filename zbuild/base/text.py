@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from heapq import nlargest
 from os.path import commonprefix
 from typing import TYPE_CHECKING
@@ -15,6 +14,8 @@ _MOST_COMPARED = 500  # names that a misspelt one is held against: it takes 10 Â
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `did you mean 'x'?` for the nearest known word, or an empty text."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a mistake needs it
+
     names = list(known)
     if len(names) > _MOST_COMPARED:
         # RUF071 takes names for paths; here the characters count.

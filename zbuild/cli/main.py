@@ -6,7 +6,6 @@ import importlib
 import os
 import select
 import sys
-import traceback
 from typing import TYPE_CHECKING
 
 import click
@@ -101,6 +100,8 @@ def _tell(error: BaseException, session: Session, *, debug: bool) -> int:
     from zbuild.report.palette import palette_for  # noqa: PLC0415 - likewise
 
     if debug:
+        import traceback  # noqa: PLC0415 - likewise; it costs 7 ms
+
         traceback.print_exception(error)
     for line in error_lines(error, session.root, palette_for(sys.stderr)):
         click.echo(line, err=True)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.direct import goes_direct
 from zbuild.backend.buildah.engine import Engine
+from zbuild.backend.buildah.facts import settings_files
 from zbuild.backend.buildah.image_roots import ImageRoots
 from zbuild.backend.buildah.plain_images import PlainImages
-from zbuild.backend.buildah.probe import settings_files
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from zbuild.backend.buildah.probe import Memory
+    from zbuild.backend.buildah.facts import Memory
     from zbuild.backend.protocol import BaseImage, PullPolicy, StageBuild, StageResult, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit

@@ -54,6 +54,11 @@ def mount(container: str) -> Command:
     return _buildah("mount", container)
 
 
+def unmount(container: str) -> Command:
+    """Unmount a container's root."""
+    return _buildah("umount", container)
+
+
 def run(container: str, step: RunStep, isolation: Isolation, network: str, volumes: Sequence[str]) -> Command:
     """Run a step's command in a container; `volumes` are the flags of its mounts.
 

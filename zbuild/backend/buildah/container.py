@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.base.errors import BackendError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
     from typing import Self
 
     from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.buildah.store import StoredContainer
     from zbuild.base.platform import Platform
 
 
@@ -24,6 +28,7 @@ class Container:
         self.name = engine.names.new_container()
         self._engine = engine
         self._root: bytes | None = None
+        self._is_own_mount = False
         self._gone = False
         self._made_by = commands.create(self.name, image, image_format, platform)
 
@@ -45,20 +50,46 @@ class Container:
     def root(self) -> bytes:
         """Where its root is mounted."""
         if self._root is None:
-            self._root = os.fsencode(self._engine.call(commands.mount(self.name)))
+            own = None
+            if self._engine.mounts_roots:
+                own = self._engine.overlay.mount_container(self.name, self._stored.layer)
+            self._is_own_mount = own is not None
+            self._root = own or os.fsencode(self._engine.call(commands.mount(self.name)))
         return self._root
 
     @property
     def id(self) -> str:
         """Its id in the store. Raises BackendError when it is gone."""
-        for container_id, names in self._engine.store.containers().items():
-            if self.name in names:
-                return container_id
+        return self._stored.id
+
+    def release(self) -> None:
+        """Unmount what zbuild has mounted."""
+        if self._is_own_mount:
+            self._engine.overlay.unmount(self.name, self._stored.layer)
+            self._root, self._is_own_mount = None, False
+
+    @contextmanager
+    def lent(self) -> Iterator[None]:
+        """Let buildah mount it by itself for a while."""
+        was_mounted = self._is_own_mount
+        self.release()
+        try:
+            yield
+        finally:
+            if was_mounted:
+                _ = self.root
+
+    @cached_property
+    def _stored(self) -> StoredContainer:
+        for stored in self._engine.store.containers():
+            if self.name in stored.names:
+                return stored
         raise BackendError("container-gone", f"the working container {self.name} is no longer in the store")
 
     def remove(self) -> None:
         """Remove it, if it is there."""
         self._gone = True
+        self.release()
         self._engine.discard(self.name)
 
     def committed(self) -> None:

@@ -12,12 +12,14 @@ from zbuild.base.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from zbuild.backend.buildah.probe import Facts
+    from zbuild.backend.buildah.facts import Facts
     from zbuild.backend.buildah.run_mount import RunMount
     from zbuild.model.image_config import ImageConfig
     from zbuild.model.steps import RunStep
 
 RUN_VARIABLE = "ZBUILD_RUN"
+# The networks that need nothing set up; buildah makes the others.
+NETWORKS = ("host", "none")
 _WAYS = ("auto", "direct", "buildah")
 
 
@@ -26,24 +28,30 @@ def goes_direct(facts: Facts) -> bool:
 
     Raises UsageError for another value, BackendError when `direct` is asked for and does not work here.
     """
+    way = asked_way()
+    if way == "direct" and not facts.template:
+        message = f"RUN cannot go directly to the runtime: {facts.not_direct}"
+        raise BackendError("not-direct", message, hint=f"unset {RUN_VARIABLE}")
+    return way != "buildah" and bool(facts.template)
+
+
+def asked_way() -> str:
+    """Return what ZBUILD_RUN asks for: auto, direct or buildah. Raises UsageError for another value."""
     way = os.environ.get(RUN_VARIABLE) or "auto"
     if way not in _WAYS:
         hint = did_you_mean(way, _WAYS) or f"there are: {', '.join(_WAYS)}"
         raise UsageError("unknown-run", f"{RUN_VARIABLE} cannot be '{way}'", hint=hint)
-    if way == "direct" and not facts.templates:
-        message = f"RUN cannot go directly to the runtime: {facts.not_direct}"
-        raise BackendError("not-direct", message, hint=f"unset {RUN_VARIABLE}")
-    return way != "buildah" and bool(facts.templates)
+    return way
 
 
-def fits(step: RunStep, network: str, mounts: Sequence[RunMount], base: ImageConfig, facts: Facts) -> bool:
+def fits(step: RunStep, mounts: Sequence[RunMount], base: ImageConfig) -> bool:
     """Tell whether a step can go directly with the result that buildah would give.
 
-    Left to buildah: networks it sets up, binds whose changes are dropped, images with VOLUMEs (it gives a RUN copies of
+    Left to buildah: binds whose changes are dropped, images with VOLUMEs (it gives a RUN copies of
     these), and texts that JSON cannot hold.
     """
     dropped = any(isinstance(mount, Bind) and mount.access == "O" for mount in mounts)
-    return network in facts.templates and not dropped and not base.volumes and _is_text(step)
+    return not dropped and not base.volumes and _is_text(step)
 
 
 def _is_text(step: RunStep) -> bool:

@@ -8,15 +8,19 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.commands import Isolation
+from zbuild.backend.buildah.direct import NETWORKS, asked_way
+from zbuild.backend.buildah.facts import recall, recall_spec, remember, remember_spec
 from zbuild.backend.buildah.names import Names
-from zbuild.backend.buildah.probe import probe
+from zbuild.backend.buildah.overlay import overlay_of
 from zbuild.backend.buildah.runtime_run import Runtime
 from zbuild.backend.buildah.store import Store
 from zbuild.backend.faults import says_disk_full
 from zbuild.base.errors import BackendError, ImageGoneError
 
 if TYPE_CHECKING:
-    from zbuild.backend.buildah.probe import Facts, Memory
+    from zbuild.backend.buildah.facts import Facts, Memory
+    from zbuild.backend.buildah.oci_spec import Spec
+    from zbuild.backend.buildah.overlay import Overlay
     from zbuild.backend.command import Command
     from zbuild.backend.process import Completed, Runner
 
@@ -32,14 +36,51 @@ class Engine:
         self._memory = memory
         self._lock = threading.Lock()
         self._facts: Facts | None = None
+        self._templates: dict[str, Spec | None] = {}
 
     @property
     def facts(self) -> Facts:
         """What works on this machine. Raises BackendError when nothing does."""
         with self._lock:
             if self._facts is None:
-                self._facts = probe(self.runner, self._memory, self.names.new_container)
+                self._facts = recall(self._memory) or self._probe()
+                self._templates["host"] = self._facts.template
             return self._facts
+
+    def template(self, network: str) -> Spec | None:
+        """Return buildah's spec of a RUN on a network, None where a RUN cannot go directly. Raises BackendError."""
+        facts = self.facts
+        if not facts.template or network not in NETWORKS:
+            return None
+        with self._lock:
+            if network not in self._templates:
+                spec = recall_spec(self._memory, network)
+                self._templates[network] = self._probe_network(facts, network) if spec is None else spec
+            return self._templates[network] or None
+
+    def _probe(self) -> Facts:
+        from zbuild.backend.buildah.probe import probe  # noqa: PLC0415 - once in the life of a machine
+
+        facts = probe(self.runner, self.names.new_container)
+        remember(self._memory, facts)
+        return facts
+
+    def _probe_network(self, facts: Facts, network: str) -> Spec:
+        from zbuild.backend.buildah.probe import probe_network  # noqa: PLC0415 - likewise
+
+        spec = probe_network(self.runner, self.names.new_container, facts, network)
+        remember_spec(self._memory, network, spec)
+        return spec
+
+    @property
+    def overlay(self) -> Overlay:
+        """What mounts roots without buildah, where `mounts_roots`."""
+        return overlay_of(Path(self.facts.graphroot), Path(self.facts.runroot), self.facts.overlay or ())
+
+    @property
+    def mounts_roots(self) -> bool:
+        """Whether zbuild mounts roots: where it can, unless ZBUILD_RUN leaves all to buildah."""
+        return self.facts.overlay is not None and asked_way() != "buildah"
 
     @property
     def store(self) -> Store:

@@ -1,4 +1,4 @@
-"""Mounted roots of images, for COPY --from: one helper container per image and run."""
+"""Mounted roots of images, for COPY --from: zbuild's own mounts, or helper containers where only buildah can."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ class ImageRoots:
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._roots: dict[str, bytes] = {}
+        self._mounted: list[str] = []
         self._containers: list[str] = []
 
     def root(self, image_id: str) -> bytes:
@@ -34,17 +35,24 @@ class ImageRoots:
             return self._roots[image_id]
 
     def close(self) -> None:
-        """Remove all helper containers."""
+        """Unmount them all."""
         with self._guard:
+            mounted, self._mounted = self._mounted, []
             containers, self._containers = self._containers, []
             self._roots.clear()
+        for name in mounted:
+            self._engine.overlay.unmount(name)
         self._engine.discard(*containers)
 
     def _mount(self, image_id: str) -> bytes:
-        self._engine.store.image(image_id)
+        image = self._engine.store.image(image_id)
+        name = self._engine.names.new_container()
+        if self._engine.mounts_roots and (root := self._engine.overlay.mount_image(name, image.layer)):
+            with self._guard:
+                self._mounted.append(name)
+            return root
         plain = self._plain.of(image_id)
-        container = self._engine.names.new_container()
         with self._guard:
-            self._containers.append(container)
-        self._engine.call(commands.create(container, plain))
-        return os.fsencode(self._engine.call(commands.mount(container)))
+            self._containers.append(name)
+        self._engine.call(commands.create(name, plain))
+        return os.fsencode(self._engine.call(commands.mount(name)))

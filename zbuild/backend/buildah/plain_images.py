@@ -6,7 +6,6 @@ that holds a manifest and a configuration alone (`dir:`): layers named by their 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 import threading
@@ -52,6 +51,8 @@ class PlainImages:
     def _make(self, name: str, config: dict[str, Any], manifest: dict[str, Any]) -> str:
         config = {**config, "config": {key: value for key, value in config["config"].items() if key != "OnBuild"}}
         data = json.dumps(config).encode()
+        import hashlib  # noqa: PLC0415 - few images have ONBUILD, and it loads OpenSSL
+
         digest = hashlib.sha256(data).hexdigest()
         manifest = _with_config(manifest, f"sha256:{digest}", len(data), config["rootfs"]["diff_ids"])
         with tempfile.TemporaryDirectory(prefix="zbuild-") as folder:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.buildah.oci_spec import Spec
     from zbuild.backend.buildah.run_mount import RunMount
     from zbuild.backend.transcript import Transcript
     from zbuild.model.steps import RunStep
@@ -67,17 +68,17 @@ def run_step(run: Run, index: int) -> None:
 
 def _attempt(run: Run) -> None:
     network = _network(run.engine, run.step)
-    facts = run.engine.facts
-    direct = goes_direct(facts) and fits(run.step, network, run.mounts, run.base.config, facts)
+    direct = goes_direct(run.engine.facts) and fits(run.step, run.mounts, run.base.config)
+    template = run.engine.template(network) if direct else None
     try:
-        returncode = _by_runtime(run, network) if direct else _by_buildah(run, network)
+        returncode = _by_runtime(run, template) if template else _by_buildah(run, network)
     except CommandTimeoutError as error:
         raise _failed("run-timeout", f"'{run.step.text}' was {error.message}", run) from None
     if returncode:
         raise _failed("run-failed", f"'{run.step.text}' ended with exit code {returncode}", run, returncode)
 
 
-def _by_runtime(run: Run, network: str) -> int:
+def _by_runtime(run: Run, template: Spec) -> int:
     engine, container, base = run.engine, run.container, run.base
     place = RunContainer(
         container.name,
@@ -89,7 +90,6 @@ def _by_runtime(run: Run, network: str) -> int:
         base.image_id,
         engine.facts.version,
     )
-    template = engine.facts.templates[network]
     try:
         return run_directly(
             engine.runtime, engine.runner, template, place, run.step, run.mounts, run.transcript.line
@@ -106,7 +106,8 @@ def _by_buildah(run: Run, network: str) -> int:
         raise StageError("bad-mount", str(error), span=run.step.span) from None
     command = commands.run(run.container.name, run.step, engine.isolation, network, flags)
     output = RunOutput(run.transcript.line)
-    done = engine.runner.run(command, output.line)
+    with run.container.lent():
+        done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:
         said = " ".join(done.stderr)
         raise _unknown_user(run) if any(sign in said for sign in _BAD_USER) else engine.error(command, done)

@@ -63,9 +63,7 @@ class StageRun:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
         self._base = self._base_settings()
         with Transcript(self._order, self._emit) as transcript, self._container() as container:
-            seconds = tuple(
-                self._timed(container, index, step, transcript) for index, step in enumerate(self._order.steps, 1)
-            )
+            seconds = self._steps(container, transcript)
             exports = self._digests(container)
             self._configure(container)
             image_id = self._commit(container)
@@ -87,6 +85,22 @@ class StageRun:
             return Container(self._engine, self._plain.of(order.base.image_id), order.format)
         foreign = None if order.platform == host_platform() else order.platform
         return Container(self._engine, commands.SCRATCH, order.format, foreign)
+
+    def _steps(self, container: Container, transcript: Transcript) -> tuple[float, ...]:
+        """Carry out all steps and return the seconds of each."""
+        steps = enumerate(self._order.steps, 1)
+        try:
+            seconds = tuple(self._timed(container, index, step, transcript) for index, step in steps)
+        except OSError:
+            self._check_images()
+            raise
+        self._check_images()
+        return seconds
+
+    def _check_images(self) -> None:
+        """See that the images that were read are still there: zbuild's mounts keep nobody from removing them."""
+        for image_id in self._order.images.values():
+            self._engine.store.image(image_id)
 
     def _timed(self, container: Container, index: int, step: Step, transcript: Transcript) -> float:
         started = time.monotonic()
@@ -148,6 +162,7 @@ class StageRun:
         """Commit under the first name and add the others; what a failed commit leaves is removed."""
         name, *others = self._order.names or (self._engine.names.image(self._order.key),)
         before = frozenset(self._engine.store.images())
+        container.release()
         try:
             image_id = self._engine.call(commands.commit(container.name, name, self._order.format))
         except (BackendError, InterruptedBuildError):

@@ -29,6 +29,15 @@ class StoredImage:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredContainer:
+    """A line of containers.json: id, names, and the layer that it writes to."""
+
+    id: str
+    names: tuple[str, ...]
+    layer: str
+
+
+@dataclass(frozen=True, slots=True)
 class Store:
     """A storage root and the driver whose folders are read."""
 
@@ -47,10 +56,10 @@ class Store:
         except KeyError:
             raise ImageGoneError("image-gone", f"the image {image_id[:12]} is no longer in the store") from None
 
-    def containers(self) -> dict[str, tuple[str, ...]]:
-        """Return the working containers, id → names."""
+    def containers(self) -> list[StoredContainer]:
+        """Return the working containers."""
         entries = self._read_list(self._file("containers"))
-        return {entry["id"]: tuple(entry.get("names") or ()) for entry in entries}
+        return [StoredContainer(entry["id"], tuple(entry.get("names") or ()), entry["layer"]) for entry in entries]
 
     def config(self, image_id: str) -> dict[str, Any]:
         """Return an image's config JSON as it is stored. Raises ImageGoneError."""

@@ -26,6 +26,7 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
         for leader in leaders_naming(name):
             Family(leader).end(_GRACE)
         engine.runtime.clean(engine.runner, name)
+        engine.overlay.unmount(name)
     engine.discard(*names)
     images = _images(engine, frozenset(keep), unfinished)
     if images:
@@ -35,10 +36,10 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
 
 
 def _containers(engine: Engine) -> list[str]:
-    """Return the names of our containers, of buildah and of the runtime."""
+    """Return the names of our containers, of buildah and of the runtime, and of what is mounted for them."""
     prefix = engine.names.container_prefix
-    stored = {name for names in engine.store.containers().values() for name in names if name.startswith(prefix)}
-    return sorted(stored | engine.runtime.leftovers(prefix))
+    stored = {name for found in engine.store.containers() for name in found.names if name.startswith(prefix)}
+    return sorted(stored | engine.overlay.leftovers(prefix) | engine.runtime.leftovers(prefix))
 
 
 def _images(engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished]) -> list[StoredImage]:
