@@ -92,11 +92,11 @@ def test_sweep_after_kill_ends_what_still_runs(
     assert leaders_naming(name)
     runtime = buildah_lab.backend._engine.runtime
     overlay = buildah_lab.backend._engine.overlay
-    assert runtime.leftovers("") == overlay.leftovers("") == ({name} if way == "direct" else set())
+    assert runtime.leftovers("") == overlay.leftovers("zbuild-") == ({name} if way == "direct" else set())
     assert buildah_lab.backend.sweep((), ()) == (f"container {name}",)
     assert sleepers() == 0
     assert buildah_store.storage.containers() == []
-    assert runtime.leftovers("") == overlay.leftovers("") == set()
+    assert runtime.leftovers("") == overlay.leftovers("zbuild-") == set()
 
 
 def test_nothing_outlives_a_runtime_that_is_killed(buildah_lab: Lab, buildah_store: BuildahStore) -> None:

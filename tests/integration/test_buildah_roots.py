@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 def test_buildah_works_in_a_container_that_zbuild_has_mounted(buildah_lab: Lab) -> None:
     """A network of its own leaves this RUN to `buildah run`, which mounts the container by itself."""
-    buildah_lab.put("f", b"copied")
+    buildah_lab.put("f", "copied")
     alone = run("/bin/sh", "-c", "cat /f > /seen; echo more >> /f", network="private")
     steps = (buildah_lab.copy("f", dest="/f"), alone, run("/bin/sh", "-c", "cat /seen /f"))
     buildah_lab.build("both", *steps)
     said = [event.line for event in buildah_lab.events if isinstance(event, Output)]
     assert said == ["copiedcopiedmore"]
-    assert buildah_lab.backend._engine.overlay.leftovers("") == set()
+    assert buildah_lab.backend._engine.overlay.leftovers("zbuild-") == set()
 
 
 def test_an_image_that_is_removed_while_it_is_read_is_gone(
@@ -48,4 +48,4 @@ def test_an_image_that_is_removed_while_it_is_read_is_gone(
     with pytest.raises(ImageGoneError):
         buildah_lab.build("copies", copied, images={"s": source.image_id})
     buildah_lab.backend.close()
-    assert buildah_lab.backend._engine.overlay.leftovers("") == set()
+    assert buildah_lab.backend._engine.overlay.leftovers("zbuild-") == set()
