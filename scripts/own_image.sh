@@ -8,26 +8,6 @@ cd "$(dirname "$0")/.."
 base=localhost/zbuild-base:bookworm
 archive=.cache/bookworm.tar
 
-sources() {
-    # The machine's own sources, so that a mirror it uses is used here too.
-    for file in /etc/apt/sources.list.d/debian.sources /etc/apt/sources.list; do
-        if [ -s "$file" ]; then
-            echo "$file"
-            return
-        fi
-    done
-}
-
-make_archive() {
-    echo "image: making a Debian root file system with python3 (once)"
-    mkdir -p .cache
-    # shellcheck disable=SC2046 # no word when there is no file
-    mmdebstrap --quiet --format=tar --variant=essential --include=python3 \
-        --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
-        --dpkgopt='path-exclude=/usr/share/man/*' bookworm "$archive.part" $(sources)
-    mv "$archive.part" "$archive"
-}
-
 import_base() {
     container=$(buildah from scratch)
     buildah add --quiet "$container" "$archive" / >/dev/null
@@ -39,7 +19,7 @@ rm -rf dist/wheels
 .venv/bin/python -m pip download -qq --disable-pip-version-check --dest dist/wheels \
     --only-binary :all: --python-version 3.11 pip dist/zbuild-*.whl
 if ! buildah inspect --type image "$base" >/dev/null 2>&1; then
-    [ -s "$archive" ] || make_archive
+    sh scripts/debian_root.sh "$archive" python3
     import_base
 fi
 

@@ -69,7 +69,7 @@ def test_recipes_are_listed_and_shown(tmp_path: Path, capsys: pytest.CaptureFixt
     assert zbuild(tmp_path, "recipes", "golang") == 0
     shown = capsys.readouterr().out
     assert "GO_VERSION" in shown
-    assert "go mod download" in shown
+    assert "go build -trimpath" in shown
     assert zbuild(tmp_path, "recipes", "go", "--format", "build-file") == 0
     assert capsys.readouterr().out == (RECIPES / "go/ZImagefile").read_text()
     assert zbuild(tmp_path, "recipes", "gop") == 2

@@ -1,0 +1,5 @@
+// Package greet is vendored.
+package greet
+
+// Hello is what it says.
+const Hello = "hello,"
