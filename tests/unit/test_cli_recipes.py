@@ -171,7 +171,10 @@ def test_detect_is_an_option_of_the_commands_that_read_build_files(
     assert zbuild(tmp_path, "validate") == 2
     assert "--detect" in capsys.readouterr().err
     for command in ("validate", "list", "graph"):
-        assert zbuild(tmp_path, command, "--detect") == 0
+        for option in ("--detect", "--runtime=go"):
+            assert zbuild(tmp_path, command, option) == 0
+            assert "zbuild: 'api' has no build file: it is built as go, " in capsys.readouterr().err
+    assert zbuild(tmp_path, "list", "--detect") == 0
     assert "recipe:go" in capsys.readouterr().out
     workspace = Workspace(tmp_path)
     assert workspace.graph(options=BuildOptions(detect=True)).roots == ("api/app",)

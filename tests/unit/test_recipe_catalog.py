@@ -202,6 +202,31 @@ def test_detection_stands_in_for_a_build_file_and_says_so(tmp_path: Path) -> Non
     assert files.find("app", "", SPAN) == "app/Dockerfile"
 
 
+def test_a_recipe_that_was_asked_for_stands_in_whatever_the_files_are(tmp_path: Path) -> None:
+    root = workspace(tmp_path)
+    files = BuildFiles(root, "tools/recipes", detect=True, runtime="golang")
+    (root / "app/package.json").touch()
+    assert files.find("app", "", SPAN) == "recipe:go"
+    assert files.notices == ("'app' has no build file: it is built as go, as was asked for",)
+    assert problems(lambda: BuildFiles(root, runtime="gop").find("app", "", SPAN))[0][0] == "unknown-recipe"
+
+
+def test_a_recipe_that_no_context_needs_is_told(tmp_path: Path) -> None:
+    root = workspace(tmp_path)
+    (root / "app/Dockerfile").touch()
+    files = BuildFiles(root, runtime="go")
+    assert files.find("app", "", SPAN) == "app/Dockerfile"
+    assert files.notices == ("every context has a build file: the recipe go is not needed",)
+
+
+def test_what_could_be_detected_is_a_hint(tmp_path: Path) -> None:
+    root = workspace(tmp_path)
+    (root / "app/go.mod").touch()
+    with pytest.raises(BuildFileError) as caught:
+        BuildFiles(root).find("app", "", SPAN)
+    assert caught.value.hint == "go.mod is there: write 'runtime: go' into app/ZImagefile, or use --detect"
+
+
 def test_nothing_is_detected_unasked_or_for_a_named_file(tmp_path: Path) -> None:
     root = workspace(tmp_path)
     (root / "app/go.mod").touch()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import zbuild
+from zbuild.api.stand_ins import StandIns
 from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, StateError
@@ -74,15 +75,14 @@ class BuildFiles:
     `lint` gathers what is to be said of how they are written, `loaded` what was read.
     """
 
-    def __init__(self, root: Path, recipes: str = "", *, detect: bool = False) -> None:
-        """`recipes` is the folder of the workspace's own; `detect`: they stand in where there is no build file."""
+    def __init__(self, root: Path, recipes: str = "", *, detect: bool = False, runtime: str = "") -> None:
+        """`recipes` is the folder of the workspace's own; for `detect` and `runtime` see StandIns."""
         self._root = root
         self._recipes = recipes
-        self._detect = detect
+        self._stand_ins = StandIns(root, self._recipes_at_hand, detect=detect, runtime=runtime)
         self._catalog: Catalog | None = None
         self._contexts: dict[str, str] = {}
         self._seen: dict[str, None] = {}
-        self._notices: dict[str, str] = {}
         self.lint: list[Diagnostic] = []
         self.loaded: list[Definition] = []
 
@@ -94,8 +94,8 @@ class BuildFiles:
 
     @property
     def notices(self) -> tuple[str, ...]:
-        """What users should know of what was found: one line for each context built by a recipe of zbuild's choice."""
-        return tuple(self._notices.values())
+        """What users should know of what was found."""
+        return self._stand_ins.notices
 
     def find(self, context: str, file: str, span: Span) -> str:
         """Return the build file of a context."""
@@ -104,26 +104,13 @@ class BuildFiles:
         self._seen[os.path.normpath(self._root / context)] = None
         try:
             found = find_definition(self._root, context, file, span)
-        except BuildFileError:
-            detected = self._detected(context) if self._detect and not file else ""
-            if detected:
-                return detected
-            raise
+        except BuildFileError as missing:
+            if file or missing.code != "missing-file":
+                raise
+            return self._stand_ins.choose(context, missing)
         self._seen[os.path.normpath(self._root / found)] = None
         self._contexts.setdefault(found, context)
         return found
-
-    def _detected(self, context: str) -> str:
-        """Return what stands for the recipe that the files of a context suggest; "" when they suggest none."""
-        from zbuild.frontend.load import RECIPE, detect_definition  # noqa: PLC0415 - only --detect asks
-
-        found = detect_definition(self._root, context, self._recipes_at_hand())
-        if found is None:
-            return ""
-        self._notices[context] = (
-            f"'{context}' has no build file: it is built as {found.recipe}, since {found.file} is there"
-        )
-        return f"{RECIPE}{found.recipe}"
 
     def _recipes_at_hand(self) -> Catalog:
         from zbuild.frontend.load import open_catalog  # noqa: PLC0415 - likewise
@@ -207,9 +194,9 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
-    asked = (tuple(targets), options.build_args, options.contexts, options.target, options.detect)
+    chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())))
-    return f"{xxh((how, asked))}.graph"
+    return f"{xxh((how, tuple(targets), chosen))}.graph"
 
 
 def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
@@ -217,7 +204,7 @@ def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], 
 
     began = _clock_or_never(folder)
     project = reading.project()
-    files = BuildFiles(reading.root, project.recipes, detect=options.detect)
+    files = BuildFiles(reading.root, project.recipes, detect=options.detect, runtime=options.runtime)
     contexts = _contexts(options, reading, project)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})

@@ -16,7 +16,8 @@ PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
 class BuildOptions:
     """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image.
 
-    `detect`: a context without a build file is built by the recipe that its files suggest. `contexts` are named build
+    A context without a build file is built by the recipe `runtime`, or, with `detect`, by the one that its files
+    suggest. `contexts` are named build
     contexts as `--build-context` takes them; folders are absolute, or relative to the workspace.
     """
 
@@ -30,6 +31,7 @@ class BuildOptions:
     pull: PullChoice = "missing"
     wait: bool = True
     detect: bool = False
+    runtime: str = ""
     contexts: tuple[tuple[str, str], ...] = ()
 
 

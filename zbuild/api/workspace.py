@@ -83,8 +83,8 @@ class Workspace:
     def images(self, options: BuildOptions | None = None) -> tuple[ImageListing, ...]:
         """Return the images of the workspace, in the order of the build files."""
         project = self._reading.project()
-        detect = options is not None and options.detect
-        files = BuildFiles(self.root, project.recipes, detect=detect)
+        options = options or BuildOptions()
+        files = BuildFiles(self.root, project.recipes, detect=options.detect, runtime=options.runtime)
         groups = {group.name: group.members for group in project.groups}
         return tuple(
             ImageListing(
@@ -100,6 +100,10 @@ class Workspace:
     def graph(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> Graph:
         """Return the graph of what the targets need. Raises UsageError for unknown targets."""
         return self._load(targets, options or BuildOptions()).graph
+
+    def notices(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> tuple[str, ...]:
+        """Return what users should know of how the targets' build files were found; `build` tells it itself."""
+        return self._load(targets, options or BuildOptions()).notices
 
     def plan(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> Plan:
         """Return what `build` would do, and why; nothing is built or removed."""

@@ -67,8 +67,10 @@ def command(
     'default' is built, or all images when there is no such group.
     """
     if dry_run:
+        from zbuild.cli.notices import tell_notices  # noqa: PLC0415 - only a dry run has no report
         from zbuild.cli.plan import plan_text  # noqa: PLC0415 - only a dry run prints it
 
+        tell_notices(workspace, targets, options)
         click.echo(plan_text(workspace.plan(targets, options)))
         return
     metadata = session.directory / metadata_file if metadata_file else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
 from zbuild.report.clean import one_line, printable
 
@@ -36,6 +37,7 @@ def command(workspace: Workspace, image: str, options: BuildOptions, form: str) 
     What each stage depends on is compared with the record of its last run: for every instruction that differs, the
     input that changed is named, with what it was and what it is.
     """
+    tell_notices(workspace, [image], options)
     stages = workspace.explain(image, options)
     click.echo(explain_json(image, stages) if form == "json" else explain_text(stages))
 

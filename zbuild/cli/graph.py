@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import examples, format_option, with_build_options, with_workspace
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options("build_args", "contexts", "target", "detect")
+@with_build_options("build_args", "contexts", "target", "detect", "runtime")
 @format_option("text", "dot", "mermaid", "json")
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions, form: GraphFormat) -> None:
@@ -34,4 +35,6 @@ def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOption
     """
     from zbuild.graph.render import render  # noqa: PLC0415 - opened after the build files proved right
 
-    click.echo(render(workspace.graph(targets, options), form).rstrip("\n"))
+    graph = workspace.graph(targets, options)
+    tell_notices(workspace, targets, options)
+    click.echo(render(graph, form).rstrip("\n"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import examples, format_option, with_build_options, with_workspace
 from zbuild.report.table import aligned
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
         "zbuild list --format json    for programs",
     ),
 )
-@with_build_options("detect")
+@with_build_options("detect", "runtime")
 @format_option("text", "json")
 @with_workspace
 def command(workspace: Workspace, options: BuildOptions, form: str) -> None:
@@ -34,6 +35,7 @@ def command(workspace: Workspace, options: BuildOptions, form: str) -> None:
     Each can be a target of 'zbuild build', and so can each of the groups.
     """
     images = workspace.images(options)
+    tell_notices(workspace, [image.name for image in images], options)
     click.echo(json.dumps([asdict(image) for image in images], indent=2) if form == "json" else list_text(images))
 
 

@@ -158,11 +158,14 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),
+    "runtime": click.option(
+        "--runtime", default="", metavar="NAME", help="Build contexts without a build file by this recipe."
+    ),
     "wait": click.option(
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
-PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "detect")
+PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "detect", "runtime")
 
 
 def with_workspace(function: Callback) -> Callback:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.text import duration_text, plural
+from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
 from zbuild.report.clean import one_line, printable
 from zbuild.report.table import aligned
@@ -43,6 +44,7 @@ def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOption
     Nothing is built. A stage would 'run', is 'cached', is 'pulled' from a remote cache, or runs 'maybe': only if what
     it copies from a stage that runs comes out different. Times are those of the last run.
     """
+    tell_notices(workspace, targets, options)
     plan = workspace.plan(targets, options)
     click.echo(plan_json(plan) if form == "json" else plan_text(plan))
 

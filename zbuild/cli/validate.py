@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.text import plural
+from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         "zbuild validate -C examples/shop  check another workspace",
     ),
 )
-@with_build_options("detect")
+@with_build_options("detect", "runtime")
 @with_workspace
 def command(workspace: Workspace, options: BuildOptions) -> None:
     """Check all build files of the workspace.
@@ -37,5 +38,7 @@ def command(workspace: Workspace, options: BuildOptions) -> None:
     sources, palette = Sources(workspace.root), palette_for(sys.stderr)
     for warning in warnings:
         click.echo("\n".join(diagnostic_lines(warning, sources, palette)), err=True)
+    images = workspace.images(options)
+    tell_notices(workspace, [image.name for image in images], options)
     found = plural(len(warnings), "warning") if warnings else "no problems"
-    click.echo(f"{plural(len(workspace.images(options)), 'image')}, {found}")
+    click.echo(f"{plural(len(images), 'image')}, {found}")
