@@ -80,9 +80,9 @@ class Monorepo:
             text=True,
         )
 
-    def zbuild(self, *arguments: str, **settings: str) -> Ended:
+    def zbuild(self, *arguments: str, timeout: float = 120, **settings: str) -> Ended:
         process = self.start(*arguments, **settings)
-        stdout, stderr = process.communicate(timeout=120)
+        stdout, stderr = process.communicate(timeout=timeout)
         return Ended(process.returncode, stdout, stderr)
 
     def build(self, *arguments: str, **settings: str) -> dict[str, str]:

@@ -1,0 +1,2 @@
+mkdir bin
+cp "$(command -v busybox)" bin/busybox

@@ -1,0 +1,1 @@
+mkdir folder; echo x > folder/file
