@@ -173,6 +173,18 @@ def test_a_build_argument_from_the_environment_is_part_of_the_command(repo: Mono
     assert ran(repo.build("web", "--build-arg", "V", V="two")) == {"web/0"}
 
 
+def test_a_variable_of_the_environment_is_seen_when_there_is_nothing_else_to_do(repo: Monorepo) -> None:
+    repo.write(
+        "zbuild.yaml", "vars: {V: {env: LEVEL, default: none}}\nimages: {own: {context: own, labels: {v: '${V}'}}}\n"
+    )
+    repo.write("own/Dockerfile", "FROM scratch\nCOPY Dockerfile /\n")
+    repo.build(LEVEL="one")
+    assert "1 image up to date" in repo.zbuild("build", LEVEL="one").stderr
+    assert ran(repo.build(LEVEL="two")) == {"own/0"}
+    assert ran(repo.build()) == {"own/0"}
+    assert ran(repo.build(LEVEL="two")) == set()
+
+
 def test_a_copy_of_a_workspace_is_a_workspace_of_its_own(
     repo: Monorepo, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.events.bus import Emit
     from zbuild.events.types import Event
+    from zbuild.model.overlay import Overlay
     from zbuild.plan.types import StageExplanation
 
 
@@ -35,8 +36,8 @@ class StandIn:
     error: BaseException | None = None
     calls: list[tuple[str, Any]] = field(default_factory=list)
 
-    def find(self, start: Path, *, file: str = "", variables: Mapping[str, str]) -> StandIn:
-        self.calls.append(("find", (start, file, dict(variables))))
+    def find(self, start: Path, *, file: str, variables: Mapping[str, str], overlay: Overlay) -> StandIn:
+        self.calls.append(("find", (start, file, dict(variables), overlay)))
         return self
 
     def _asked(self, name: str, *what: Any) -> None:

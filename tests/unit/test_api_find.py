@@ -4,6 +4,7 @@ import pytest
 
 from zbuild.api.find import find_root
 from zbuild.base.errors import UsageError
+from zbuild.model.overlay import Overlay
 
 
 def write(path: Path, text: str) -> Path:
@@ -17,8 +18,8 @@ def test_the_nearest_folder_upwards(tmp_path: Path) -> None:
     inner = write(tmp_path / "inner/zbuild.yaml", "images: {}\n")
     deep = inner / "a/b"
     deep.mkdir(parents=True)
-    assert find_root(deep, {}) == inner
-    assert find_root(tmp_path, {}) == tmp_path
+    assert find_root(deep, {}, Overlay()) == inner
+    assert find_root(tmp_path, {}, Overlay()) == tmp_path
 
 
 def test_a_part_that_is_included_belongs_to_the_whole(tmp_path: Path) -> None:
@@ -26,21 +27,21 @@ def test_a_part_that_is_included_belongs_to_the_whole(tmp_path: Path) -> None:
     cart = write(tmp_path / "services/cart/zbuild.yaml", "images:\n  cart: {context: ., tags: ['${R}/cart']}\n")
     write(cart / "Dockerfile", "FROM scratch\n")
     other = write(tmp_path / "tools/zbuild.yaml", "images: {}\n")
-    assert find_root(cart, {}) == tmp_path
-    assert find_root(other, {}) == other
+    assert find_root(cart, {}, Overlay()) == tmp_path
+    assert find_root(other, {}, Overlay()) == other
 
 
 def test_a_broken_workspace_above_is_no_concern_of_the_inner_one(tmp_path: Path) -> None:
     write(tmp_path / "zbuild.yaml", "include: {]\n")
     inner = write(tmp_path / "inner/zbuild.yaml", "images: {}\n")
-    assert find_root(inner, {}) == inner
+    assert find_root(inner, {}, Overlay()) == inner
 
 
 def test_a_pipeline_of_the_reference_is_a_workspace(tmp_path: Path) -> None:
-    assert find_root(write(tmp_path / "ZPipeline.yaml", "images: {}\n"), {}) == tmp_path
+    assert find_root(write(tmp_path / "ZPipeline.yaml", "images: {}\n"), {}, Overlay()) == tmp_path
 
 
 def test_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
-        find_root(tmp_path, {})
+        find_root(tmp_path, {}, Overlay())
     assert caught.value.code == "no-workspace"

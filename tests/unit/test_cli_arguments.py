@@ -9,6 +9,7 @@ from zbuild import __version__
 from zbuild.api.options import BuildOptions
 from zbuild.cli.main import COMMANDS, run
 from zbuild.cli.session import Session
+from zbuild.model.overlay import Overlay
 from zbuild.plan.types import Plan, PlannedStage
 
 if TYPE_CHECKING:
@@ -60,7 +61,24 @@ def test_a_bare_build_arg_comes_from_the_environment(workspace: StandIn, monkeyp
 
 def test_common_options_lead_to_the_workspace(workspace: StandIn, tmp_path: Path) -> None:
     asked(workspace, "list", "-C", str(tmp_path), "-f", "other.yaml", "--set", "A=1", "--set", "B=")
-    assert workspace.calls[0] == ("find", (tmp_path, "other.yaml", {"A": "1", "B": ""}))
+    assert workspace.calls[0] == ("find", (tmp_path, "other.yaml", {"A": "1", "B": ""}, Overlay()))
+
+
+def test_what_is_laid_over_the_build_files_is_handed_over_in_order(workspace: StandIn) -> None:
+    words = ("-f", "a.yaml", "-f", "b.yaml", "-f", "c.yaml", "--profile", "ci", "--profile", "fast")
+    asked(workspace, "plan", *words, "--set", "images.api.tags+=x", "--set", "A=1", "--set", "defaults.retries=2")
+    overlay = Overlay(("b.yaml", "c.yaml"), ("ci", "fast"), ("images.api.tags+=x", "defaults.retries=2"))
+    assert workspace.calls[0][1][1:] == ("a.yaml", {"A": "1"}, overlay)
+
+
+def test_profiles_come_from_the_environment_when_none_is_named(
+    workspace: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZBUILD_PROFILE", "ci, fast,")
+    asked(workspace, "list")
+    assert workspace.calls[0][1][3] == Overlay(profiles=("ci", "fast"))
+    asked(workspace, "list", "--profile", "other")
+    assert workspace.calls[2][1][3] == Overlay(profiles=("other",))
 
 
 @pytest.mark.parametrize("command", ["plan", "explain", "graph"])

@@ -11,10 +11,12 @@ from zbuild.base.errors import BuildFileError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from zbuild.model.overlay import Overlay
+
 BUILD_FILES = ("zbuild.yaml", "ZPipeline.yaml", "ZPipeline.yml")
 
 
-def find_root(start: Path, variables: Mapping[str, str]) -> Path:
+def find_root(start: Path, variables: Mapping[str, str], overlay: Overlay) -> Path:
     """Return the root of the workspace that a folder lies in.
 
     It is the nearest folder upwards with a workspace's build file; but where a workspace further up includes that
@@ -29,7 +31,7 @@ def find_root(start: Path, variables: Mapping[str, str]) -> Path:
             hint="go to your workspace, name it with -C, or write a zbuild.yaml",
         )
     nearest, *further = found
-    including = (path for path in reversed(further) if _includes(path, nearest, variables))
+    including = (path for path in reversed(further) if _includes(path, nearest, variables, overlay))
     return next(including, nearest).parent
 
 
@@ -43,14 +45,14 @@ def _build_file(folder: Path) -> Path | None:
     return next((folder / name for name in BUILD_FILES if (folder / name).is_file()), None)
 
 
-def _includes(file: Path, other: Path, variables: Mapping[str, str]) -> bool:
+def _includes(file: Path, other: Path, variables: Mapping[str, str], overlay: Overlay) -> bool:
     """Say whether a workspace reads another build file; one whose text has no `include` is not even parsed."""
     from zbuild.frontend.load import load_project  # noqa: PLC0415 - workspaces seldom lie in each other
 
     try:
         if b"include" not in file.read_bytes():
             return False
-        project = load_project(file.parent, variables=variables)
-    except (OSError, BuildFileError):
+        project = load_project(file.parent, variables=variables, overlay=overlay)
+    except (OSError, BuildFileError, UsageError):  # what is set, or a profile, may be the other one's
         return False
     return other.relative_to(file.parent).as_posix() in project.files

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import zbuild
@@ -14,10 +14,11 @@ from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
 from zbuild.model import definition, mounts, ops
+from zbuild.model.overlay import Overlay
 from zbuild.state import plancache
 from zbuild.state.codec import Codec
 from zbuild.state.faults import state_fault
-from zbuild.state.stamp import stat_row, unchanged
+from zbuild.state.stamp import environment_row, same_environment, stat_row, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -55,7 +56,7 @@ _CLASSES = (
 
 @dataclass(frozen=True, slots=True)
 class LoadedGraph:
-    """A graph, and the state of every file and folder that decided what it is.
+    """A graph, and the state of every file, folder and variable of the environment that decided what it is.
 
     `settled` is False when one of them changed so lately that another change could go unseen. `warnings` are those of
     the build files' meaning, `lint` those of how they are written; each file's are there once.
@@ -67,6 +68,7 @@ class LoadedGraph:
     warnings: tuple[Diagnostic, ...] = ()
     lint: tuple[Diagnostic, ...] = ()
     notices: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
 
 
 class BuildFiles:
@@ -146,17 +148,18 @@ class BuildFiles:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How a workspace is read: from which file, with which variables set."""
+    """How a workspace is read: from which file, with which variables set, and what is laid over it."""
 
     root: Path
     file: str
     variables: Mapping[str, str]
+    overlay: Overlay = field(default_factory=Overlay)
 
     def project(self) -> Project:
         """Read the workspace's build files. Raises BuildFileError with all their problems."""
         from zbuild.frontend.load import load_project  # noqa: PLC0415 - not needed when the graph is kept
 
-        return load_project(self.root, file=self.file, variables=self.variables)
+        return load_project(self.root, file=self.file, variables=self.variables, overlay=self.overlay)
 
 
 def load_graph(
@@ -177,25 +180,28 @@ def load_graph(
     if loaded.settled and folder is not None:
         parts = (loaded.graph, loaded.warnings, loaded.lint, loaded.notices)
         with suppress(StateError):  # it only saves time
-            plancache.save(folder, name, {"rows": list(loaded.rows), "parts": codec.encode(parts)})
+            state = {"rows": list(loaded.rows), "environment": list(loaded.environment)}
+            plancache.save(folder, name, {**state, "parts": codec.encode(parts)})
     return loaded
 
 
 def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - whatever the file holds
     """Return what was kept; None when there is nothing, or a build file changed, or zbuild's own code did."""
-    if not isinstance(kept, dict) or not unchanged(kept["rows"]):
+    if not isinstance(kept, dict) or not same_environment(kept["environment"]) or not unchanged(kept["rows"]):
         return None
     try:
         parts: Any = codec.decode(kept.get("parts"))
     except ValueError:
         return None
     graph, warnings, lint, notices = parts
-    return LoadedGraph(graph, tuple(kept["rows"]), True, warnings, lint, notices)  # noqa: FBT003 - in the fields' order
+    environment = tuple(map(tuple, kept["environment"]))
+    return LoadedGraph(graph, tuple(kept["rows"]), True, warnings, lint, notices, environment)  # noqa: FBT003 - in order
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
     chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime)
-    how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())))
+    overlay = (reading.overlay.files, reading.overlay.profiles, reading.overlay.settings)
+    how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())), overlay)
     return f"{xxh((how, tuple(targets), chosen))}.graph"
 
 
@@ -208,12 +214,17 @@ def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], 
     contexts = _contexts(options, reading, project)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
-    paths = [os.path.normpath(reading.root / path) for path in (*project.files, *project.folders)]
+    paths = [os.path.normpath(reading.root / path) for path in _watched(project)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
     lint = tuple(files.lint)
     definitions = _definitions(files, project, graph)
     warnings = (*project.warnings, *_undeclared(options, definitions), *_unused(contexts, definitions))
-    return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices)
+    environment = tuple(map(environment_row, project.environment))
+    return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices, environment)
+
+
+def _watched(project: Project) -> tuple[str, ...]:
+    return (*project.files, *project.folders, *project.missing)
 
 
 def _contexts(options: BuildOptions, reading: Reading, project: Project) -> NamedContexts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from zbuild.api.graphs import settled
@@ -19,16 +19,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """Files that were as their rows say when the build ended well, and the stat indexes that cover the contexts."""
+    """Files that were as their rows say when the build ended well, and the stat indexes that cover the contexts.
+
+    `environment` are the variables that the build files asked for, with what their values hash to.
+    """
 
     root: Path
     rows: tuple[Row, ...]
     indexes: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
 
     def sealed(self, folder: StateFolder) -> Proof:
         """Return the proof with the records' file as it is once closed: nobody may add or drop a record after it."""
         files = (str(folder.database), f"{folder.database}-wal")
-        return Proof(self.root, (*self.rows, *(stat_row(path) for path in files)), self.indexes)
+        return replace(self, rows=(*self.rows, *(stat_row(path) for path in files)))
 
 
 def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tuple[str, ...]) -> Proof | None:
@@ -44,4 +48,4 @@ def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tu
     indexes = session.sources.save()
     # The images' files are written by the backend alone, each time under a new inode.
     store = tuple(stat_row(row[0]) for row in session.backend.store_stamp())
-    return Proof(session.root, (*rows, *store), indexes)
+    return Proof(session.root, (*rows, *store), indexes, loaded.environment)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from zbuild.base.errors import BuildFailedError, StateError, UsageError
 from zbuild.base.text import plural
 from zbuild.events.bus import Bus
 from zbuild.events.types import Notice
+from zbuild.model.overlay import Overlay
 from zbuild.state.folder import StateFolder
 from zbuild.state.lock import WorkspaceLock
 
@@ -40,23 +42,37 @@ class Workspace:
     when they are wrong.
     """
 
-    def __init__(self, root: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        *,
+        file: str = "",
+        variables: Mapping[str, str] | None = None,
+        overlay: Overlay | None = None,
+    ) -> None:
         self.root = root
-        self._reading = Reading(root, file, dict(variables or {}))
+        self._reading = Reading(root, file, dict(variables or {}), overlay or Overlay())
         self._searched: tuple[str, ...] = ()
 
     @classmethod
-    def find(cls, start: Path, *, file: str = "", variables: Mapping[str, str] | None = None) -> Workspace:
+    def find(
+        cls,
+        start: Path,
+        *,
+        file: str = "",
+        variables: Mapping[str, str] | None = None,
+        overlay: Overlay | None = None,
+    ) -> Workspace:
         """Return the workspace that a folder lies in; with `file`, that file's folder.
 
-        Raises UsageError when there is none.
+        With `file`, the overlay's files are relative to `start`, too. Raises UsageError when there is none.
         """
+        overlay = overlay or Overlay()
         if file:
-            path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
-            if not path.is_file():
-                raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
-            return cls(path.parent, file=path.name, variables=variables)
-        workspace = cls(find_root(start, variables or {}), variables=variables)
+            path = _build_file(start, file)
+            further = (os.path.relpath(_build_file(start, other), path.parent) for other in overlay.files)
+            return cls(path.parent, file=path.name, variables=variables, overlay=replace(overlay, files=tuple(further)))
+        workspace = cls(find_root(start, variables or {}, overlay), variables=variables, overlay=overlay)
         workspace._searched = candidates(start)
         return workspace
 
@@ -216,6 +232,13 @@ class Workspace:
 
     def _folder(self) -> StateFolder:
         return StateFolder.open(self.root)
+
+
+def _build_file(start: Path, file: str) -> Path:
+    path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
+    if not path.is_file():
+        raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
+    return path
 
 
 def _unheard(_message: str) -> None:

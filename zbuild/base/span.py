@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 class Span:
     """A place in a text: file as the user named it, line and column counted from 1.
 
+    Line 0 stands for what is no file: an option of the command line, a variable of the environment.
     `end` is the last line of what begins there, 0 where that is not known; it does not tell two places apart.
     """
 
@@ -23,4 +24,4 @@ class Span:
         return max(self.line, self.end)
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,12 +12,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from zbuild.api.options import BuildOptions
+from zbuild.model.overlay import Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from zbuild.api.workspace import Workspace
     from zbuild.cli.session import Session
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what else is set is a path into the build files
 
 Callback: TypeAlias = Callable[..., None]
 Decorator: TypeAlias = Callable[[Callback], Callback]
@@ -28,6 +32,12 @@ def _pairs(_context: click.Context, _param: click.Parameter, values: Sequence[st
         if text is None:
             raise click.BadParameter(f"'{name}' has no value; write {name}=VALUE")
     return tuple((name, text) for name, text in pairs if text is not None)
+
+
+def _profiles(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Take what is named, or else what the environment names, with commas between."""
+    named = values or os.environ.get("ZBUILD_PROFILE", "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
 
 
 def _pairs_or_environment(
@@ -98,15 +108,30 @@ debug_option = click.option(
     help="Show a traceback with an error (also: ZBUILD_DEBUG=1).",
 )
 _COMMON: tuple[Callable[[Any], Any], ...] = (
-    click.option("-f", "--file", default="", metavar="FILE", help="Read this build file instead of zbuild.yaml."),
+    click.option(
+        "-f",
+        "--file",
+        "files",
+        multiple=True,
+        metavar="FILE",
+        help="Read this build file instead of zbuild.yaml; given again, lay that file over it.",
+    ),
     _DIRECTORY,
     click.option(
+        "--profile",
+        "profiles",
+        callback=_profiles,
+        multiple=True,
+        metavar="NAME",
+        help="Lay this profile over the build files (also: ZBUILD_PROFILE).",
+    ),
+    click.option(
         "--set",
-        "variables",
+        "settings",
         callback=_pairs,
         multiple=True,
         metavar="NAME=VALUE",
-        help="Set a variable of the build file (`vars`).",
+        help="Set a variable (`vars`), or a path: images.api.tags+=x, 'images.*.retries=2'.",
     ),
     debug_option,
 )
@@ -189,14 +214,19 @@ def with_finder(function: Callback) -> Callback:
     def call(
         session: Session,
         /,
-        file: str,
+        files: tuple[str, ...],
         directory: Path | None,
-        variables: tuple[tuple[str, str], ...],
+        profiles: tuple[str, ...],
+        settings: tuple[tuple[str, str], ...],
         **values: Any,  # noqa: ANN401 - whatever the command's own options are
     ) -> None:
         if directory is not None:
             session.directory = session.directory / directory
-        function(find=lambda: session.open(file=file, variables=dict(variables)), **values)
+        variables = {name: text for name, text in settings if _VARIABLE.fullmatch(name)}
+        paths = tuple(f"{name}={text}" for name, text in settings if not _VARIABLE.fullmatch(name))
+        overlay = Overlay(files=files[1:], profiles=profiles, settings=paths)
+        file = files[0] if files else ""
+        function(find=lambda: session.open(file=file, variables=variables, overlay=overlay), **values)
 
     return _decorated(call, _COMMON)
 

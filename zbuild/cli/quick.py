@@ -17,7 +17,7 @@ import xxhash
 
 from zbuild.plan.quickcheck import check
 from zbuild.report.uptodate import up_to_date_text
-from zbuild.state.stamp import read_stamp, unchanged
+from zbuild.state.stamp import read_stamp, same_environment, unchanged
 
 TYPE_CHECKING = False  # typing costs 9 ms to import; type checkers take this name for True
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ def try_quick(argv: list[str]) -> int | None:
     started = time.perf_counter()
     root = _workspace(argv) if argv[:1] == ["build"] else ""
     stamp: Any = read_stamp(stamp_path(root, argv)) if root else None  # what `stamp.leave_stamp` wrote
-    if stamp is None or not unchanged(stamp["rows"]) or not all(map(check, stamp["indexes"])):
+    if stamp is None or not same_environment(stamp["environment"]) or not unchanged(stamp["rows"]):
+        return None
+    if not all(map(check, stamp["indexes"])):
         return None
     for path, data in stamp["files"]:
         _replace(path, data)

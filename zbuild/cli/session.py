@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.errors import UsageError
+from zbuild.model.overlay import Overlay
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,16 +18,16 @@ if TYPE_CHECKING:
 class Find(Protocol):
     """Finds the workspace a folder lies in."""
 
-    def __call__(self, start: Path, *, file: str = "", variables: Mapping[str, str]) -> Workspace:
+    def __call__(self, start: Path, *, file: str, variables: Mapping[str, str], overlay: Overlay) -> Workspace:
         """Return the workspace; raises UsageError when there is none."""
         ...
 
 
-def find_workspace(start: Path, *, file: str = "", variables: Mapping[str, str]) -> Workspace:
+def find_workspace(start: Path, *, file: str, variables: Mapping[str, str], overlay: Overlay) -> Workspace:
     """Find the workspace with the library; see `Workspace.find`."""
     from zbuild.api.workspace import Workspace  # noqa: PLC0415 - the engine is not needed to show help
 
-    return Workspace.find(start, file=file, variables=variables)
+    return Workspace.find(start, file=file, variables=variables, overlay=overlay)
 
 
 @dataclass(slots=True)
@@ -41,12 +42,12 @@ class Session:
     def recipes(self) -> str:
         """Return the folder of the recipes of the workspace that the run starts in; "" outside of any."""
         try:
-            return self.open(file="", variables={}).recipes()
+            return self.open(file="", variables={}, overlay=Overlay()).recipes()
         except UsageError:
             return ""
 
-    def open(self, *, file: str, variables: Mapping[str, str]) -> Workspace:
+    def open(self, *, file: str, variables: Mapping[str, str], overlay: Overlay) -> Workspace:
         """Find the workspace and remember its root; its build files are read later, when something is asked of it."""
-        workspace = self.find(self.directory, file=file, variables=variables)
+        workspace = self.find(self.directory, file=file, variables=variables, overlay=overlay)
         self.root = workspace.root
         return workspace

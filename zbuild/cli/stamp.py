@@ -26,6 +26,7 @@ def leave_stamp(
     stamp: dict[str, object] = {
         "rows": list(proof.rows),
         "indexes": list(proof.indexes),
+        "environment": list(proof.environment),
         "images": len(report.targets),
         "told": told,
         "files": files,

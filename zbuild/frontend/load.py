@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zbuild.frontend.recipe.detect import Detected
     from zbuild.frontend.recipe.expand import Lower
     from zbuild.model.definition import Definition
+    from zbuild.model.overlay import Overlay
     from zbuild.model.project import Project
 
 IMAGE_FILES = ("ZImagefile", "Containerfile", "Dockerfile")
@@ -36,13 +37,15 @@ RECIPE = "recipe:"
 _YAML_PATTERNS = ("ZImagefile*", "*.yml", "*.yaml")
 
 
-def load_project(root: Path, *, file: str = "", variables: Dict[str, str] | None = None) -> Project:
+def load_project(
+    root: Path, *, file: str = "", variables: Dict[str, str] | None = None, overlay: Overlay | None = None
+) -> Project:
     """Read the workspace at `root`, an absolute folder; `file` names its build file where it has another name.
 
-    `variables` are what `--set` gives. Raises UsageError when there is no build file, BuildFileError with every
-    problem of all of them.
+    `variables` are what `--set` gives, `overlay` what else is laid over the file. Raises UsageError when there is no
+    build file, BuildFileError with every problem of all of them.
     """
-    from zbuild.frontend.buildfile import read_workspace  # noqa: PLC0415 - Dockerfiles are read without YAML
+    from zbuild.frontend.buildfile import Given, read_workspace  # noqa: PLC0415 - Dockerfiles are read without YAML
 
     catalogs: dict[str, Catalog] = {}
 
@@ -54,7 +57,8 @@ def load_project(root: Path, *, file: str = "", variables: Dict[str, str] | None
         catalog = catalogs.setdefault(recipes, open_catalog(root, recipes))
         return _lower_runtime(catalog)(node, file=file, folder=folder)
 
-    project = read_workspace(root, file=file, variables=variables or {}, lower_inline=lower_inline)
+    given = Given(variables or {}, os.environ)
+    project = read_workspace(root, file=file, overlay=overlay, given=given, lower_inline=lower_inline)
     seen = [path for catalog in catalogs.values() for path in catalog.seen]
     return replace(project, files=(*project.files, *seen)) if seen else project
 

@@ -17,7 +17,7 @@ _REFUSED: dict[Place, frozenset[str]] = {
     "zimagefile": frozenset({"wasm"}),
     "runtime": frozenset({"wasm", "webassembly"}),
     "step": frozenset({"checksum"}),
-    "image": frozenset({"wasm", "matrix", "extends", "secrets", "ssh", "squash"}),
+    "image": frozenset({"wasm", "secrets", "ssh", "squash"}),
     "defaults": frozenset({"registry", "reproducible"}),
 }
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zbuild.model.project import ImageSpec, Project
 
 _MOST_NESTED = 10_000
+_MOST_SHOWN = 8  # names of a matrix's images in a hint
 
 
 class Images:
@@ -34,6 +35,7 @@ class Images:
 
     def __init__(self, project: Project, loader: Loader, options: GraphOptions, diagnostics: Diagnostics) -> None:
         self._specs = {spec.name: spec for spec in project.images}
+        self._matrices = {group.name: group.members for group in project.groups if group.is_matrix}
         self._loader = loader
         self._build_args = options.build_args
         self._shared = project.contexts
@@ -50,6 +52,9 @@ class Images:
 
     def instance(self, name: str, span: Span | None = None) -> Instance | None:
         """Return a workspace image's instance; None, with the problem noted, when it cannot be had."""
+        if name in self._matrices:
+            self._refuse_matrix(name, span)
+            return None
         if name not in self._specs:
             hint = did_you_mean(name, self._specs)
             self._diagnostics.error("unknown-image", f"there is no image named '{name}'", span, hint)
@@ -62,9 +67,15 @@ class Images:
         """Return an image's instance if something has needed it."""
         return self._by_name.get(name)
 
+    def _refuse_matrix(self, name: str, span: Span | None) -> None:
+        members = self._matrices[name]
+        shown = members if len(members) <= _MOST_SHOWN else (*members[:_MOST_SHOWN], "…")
+        message = f"'{name}' is a matrix of {len(members)} images, and one is wanted here"
+        self._diagnostics.error("matrix-image", message, span, f"name one of them: {', '.join(shown)}")
+
     def named(self, text: str) -> str | None:
-        """Return the workspace image of exactly that name."""
-        return text if text in self._specs else None
+        """Return the workspace image, or the matrix, of exactly that name."""
+        return text if text in self._specs or text in self._matrices else None
 
     def tagged(self, reference: str) -> str | None:
         """Return the workspace image that bears this full reference as a tag."""

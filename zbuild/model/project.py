@@ -49,10 +49,14 @@ class ImageSpec:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """A name for several images; members are image names, other groups, or patterns."""
+    """A name for several images; members are image names, other groups, or patterns.
+
+    `is_matrix`: the members are the images that a matrix makes, which the name in `images` stands for.
+    """
 
     name: str
     members: tuple[str, ...]
+    is_matrix: bool = False
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -61,8 +65,9 @@ class Project:
     """A workspace: `root` is its absolute folder; `files` are the build files read, relative to it.
 
     `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
-    one of them changes, the project must be read again. `warnings` are the problems that stop nothing. `recipes`
-    is the folder of the workspace's own recipes, "" for none. `contexts` are those that every image has.
+    one of them changes, the project must be read again; likewise when one of the paths `missing` comes to be, or one of
+    the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
+    of the workspace's own recipes, "" for none. `contexts` are those that every image has.
     """
 
     root: str
@@ -70,6 +75,8 @@ class Project:
     groups: tuple[Group, ...] = ()
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    environment: tuple[str, ...] = ()
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
     recipes: str = ""
     contexts: NamedContexts = ()

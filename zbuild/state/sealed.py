@@ -12,7 +12,7 @@ import xxhash
 
 import zbuild
 
-FORMAT = 1
+FORMAT = 2
 _DIGEST_SIZE = 16
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 
+import xxhash
+
 from zbuild.state.sealed import read_sealed, seal
 
 _KIND = "stamp"
@@ -41,6 +43,20 @@ def stat_row(path: str) -> tuple[str, int, int, int, int]:
     except (OSError, ValueError):
         return (path, -1, 0, 0, 0)
     return (path, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+
+
+def environment_row(name: str) -> tuple[str, str]:
+    """Return a variable of the environment with what its value hashes to, "" when it is not set.
+
+    The value itself is not kept: nobody knows what is in it.
+    """
+    value = os.environ.get(name)
+    return (name, "" if value is None else xxhash.xxh3_128_hexdigest(os.fsencode(value)))
+
+
+def same_environment(rows: list[tuple[str, str]]) -> bool:
+    """Return whether every variable is as its row says."""
+    return all(environment_row(row[0]) == tuple(row) for row in rows)
 
 
 def unchanged(rows: list[tuple[str, int, int, int, int]]) -> bool:

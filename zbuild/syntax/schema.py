@@ -41,13 +41,15 @@ def read_schema(name: str) -> dict[str, Any]:
     return schema
 
 
-def check_schema(node: Node, name: str, diagnostics: Diagnostics) -> Node | None:
+def check_schema(node: Node, name: str, diagnostics: Diagnostics, *, unfinished: bool = False) -> Node | None:
     """Hold a node to a schema and note every violation.
+
+    In an `unfinished` one, texts whose variables are not replaced yet may become anything.
 
     Returns the node without the parts that are wrong, so that the rest can still be looked at; None when nothing is
     left of it, or so much is wrong that not all was looked at.
     """
-    violations = list(islice(_checker(name).violations(node), MAX_PROBLEMS + 1))
+    violations = list(islice(_checker(name).violations(node, unfinished=unfinished), MAX_PROBLEMS + 1))
     for violation in _worth_telling(violations):
         code, message, hint = _problem(node, violation)
         diagnostics.error(code, message, _span(node, violation), hint)

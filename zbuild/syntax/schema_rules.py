@@ -49,29 +49,37 @@ class _Text(str):
     node: Scalar
 
 
+class _Open(str):
+    """A scalar whose variables are not replaced yet: it may become anything, so no rule is held against it."""
+
+    __slots__ = ()
+
+
 class Checker:
     """Holds values to the schema in `file`; `read` gives it, and those its `$ref`s name (`FILE#/$defs/NAME`)."""
 
     def __init__(self, file: str, read: Callable[[str], Schema]) -> None:
         self._validator = _Rules(read).validator(file, read(file))
 
-    def violations(self, node: Node) -> Iterator[Violation]:
-        """Yield every violation, in the schema's order."""
-        for error in self._validator.iter_errors(_plain(node)):
+    def violations(self, node: Node, *, unfinished: bool = False) -> Iterator[Violation]:
+        """Yield every violation, in the schema's order; `unfinished` nodes have variables in them."""
+        for error in self._validator.iter_errors(_plain(node, unfinished=unfinished)):
             schema = error.schema if isinstance(error.schema, dict) else {}
             yield Violation(
                 str(error.validator), error.validator_value, schema, tuple(error.absolute_path), error.instance
             )
 
 
-def _plain(node: Node) -> Json:
+def _plain(node: Node, *, unfinished: bool) -> Json:
     if isinstance(node, Scalar):
+        if unfinished and "${" in node.text:
+            return _Open(node.text)
         text = _Text(node.text)
         text.node = node
         return text
     if isinstance(node, Mapping):
-        return {key.text: _plain(value) for key, value in node.items}
-    return [_plain(item) for item in node.items]
+        return {key.text: _plain(value, unfinished=unfinished) for key, value in node.items}
+    return [_plain(item, unfinished=unfinished) for item in node.items]
 
 
 def _is_string(_checker: object, value: Json) -> bool:
@@ -128,6 +136,8 @@ class _Rules:
         return found
 
     def _down(self, parent: Schema, schema: Schema, value: Json, step: str | int | None = None) -> Errors:
+        if isinstance(value, _Open):
+            return
         for error in self.validator(self._files[id(parent)], schema).iter_errors(value):
             if step is not None:
                 error.path.appendleft(step)

@@ -23,14 +23,14 @@ Members = tuple["Scalar", ...]
 
 
 def check_dependencies(
-    dependencies: Iterable[tuple[str, Scalar]], images: Collection[str], diagnostics: Diagnostics
+    dependencies: Iterable[tuple[Scalar, Scalar]], images: Collection[str], diagnostics: Diagnostics
 ) -> None:
     """Note every `depends_on` of an unknown image, or of the image itself."""
     for image, needed in dependencies:
         if diagnostics.full:
             return
-        if needed.text == image:
-            message = f"image '{image}' depends on itself"
+        if needed.text == image.text:
+            message = f"image '{image.text}' depends on itself"
             diagnostics.error("cycle", message, needed.span, "take it out")
         elif needed.text not in images:
             hint = did_you_mean(needed.text, images)

@@ -10,7 +10,7 @@ from zbuild.base.errors import BuildFileError
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.frontend.buildfile.contexts import image_contexts
-from zbuild.frontend.buildfile.variables import inline_keys
+from zbuild.frontend.buildfile.inline import inline_keys
 from zbuild.frontend.not_yet import is_refused, refuse_keys
 from zbuild.frontend.paths import leads_out, workspace_path
 from zbuild.model.project import ImageSpec

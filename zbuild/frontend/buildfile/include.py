@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from zbuild.frontend.buildfile.find import kind_of_file
 from zbuild.frontend.paths import leads_out, resolve_path, workspace_path
 
 if TYPE_CHECKING:
@@ -51,6 +52,21 @@ class Globber:
         walk = _Walk(self, tuple(parts[len(up) :]))
         walk.visit(start)
         return sorted(walk.found)
+
+    def build_files(self, pattern: Scalar, folder: str, diagnostics: Diagnostics) -> list[str]:
+        """Return the build files that a pattern matches; that there are none is noted."""
+        paths = self.match(pattern, folder, diagnostics)
+        if paths is None:
+            return []
+        known = [path for path in paths if kind_of_file(posixpath.basename(path))]
+        if not paths and not is_wild(pattern.text):
+            diagnostics.error("missing-file", f"there is no file '{pattern.text}'", pattern.span)
+        elif not known and not is_wild(posixpath.basename(pattern.text)) and paths:
+            hint = "include takes zbuild.yaml, ZImagefile, Containerfile and Dockerfile"
+            diagnostics.error("bad-include", f"'{paths[0]}' is not a build file by its name", pattern.span, hint)
+        elif not known:
+            diagnostics.warning("empty-include", f"'{pattern.text}' matches no build file", pattern.span)
+        return known
 
     def entries(self, folder: str) -> list[os.DirEntry[str]]:
         """List a folder, once."""

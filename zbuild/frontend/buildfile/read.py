@@ -5,46 +5,52 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostics
-from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.base.errors import BuildFileError
 from zbuild.base.span import Span
-from zbuild.base.text import did_you_mean
+from zbuild.frontend.buildfile.assign import Assignments
 from zbuild.frontend.buildfile.checks import check_dependencies, check_groups, check_tags
 from zbuild.frontend.buildfile.contexts import Folders, check_contexts, workspace_contexts
+from zbuild.frontend.buildfile.document import Scope, plain_document
 from zbuild.frontend.buildfile.find import find_workspace_file, kind_of_file
 from zbuild.frontend.buildfile.images import ImageSource, included_image, lower_image
-from zbuild.frontend.buildfile.include import Globber, is_wild
+from zbuild.frontend.buildfile.include import Globber
+from zbuild.frontend.buildfile.layers import Layers
+from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.settings import ImageSettings
-from zbuild.frontend.buildfile.variables import with_variables
 from zbuild.frontend.not_yet import ignore_sections, refuse_keys
-from zbuild.frontend.paths import leads_out, read_build_file, workspace_path
+from zbuild.frontend.paths import leads_out, workspace_path
+from zbuild.model.overlay import Overlay
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
 from zbuild.syntax.schema import check_schema
-from zbuild.syntax.yaml_reader import read_yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping as Dict
     from pathlib import Path
 
+    from zbuild.frontend.buildfile.document import Document
+    from zbuild.frontend.buildfile.given import Given
     from zbuild.frontend.buildfile.images import LowerInline
     from zbuild.model.contexts import NamedContexts
     from zbuild.model.project import ImageSpec
-    from zbuild.syntax.nodes import Node
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
-def read_workspace(root: Path, *, file: str = "", variables: Dict[str, str], lower_inline: LowerInline) -> Project:
+def read_workspace(
+    root: Path, *, file: str = "", overlay: Overlay | None = None, given: Given, lower_inline: LowerInline
+) -> Project:
     """Return the workspace at `root`, whose build file is `file` (relative to it) or one with a known name.
 
-    `variables` are set over every file's `vars`; `lower_inline` makes definitions of inline images.
-    Raises UsageError when there is no build file, BuildFileError with every problem of all of them.
+    `overlay` is laid over it; what is `given` is set over every file's `vars`; `lower_inline` makes definitions of
+    inline images. Raises UsageError when there is no build file, BuildFileError with every problem of all of them.
     """
-    reader = _Workspace(root, variables, lower_inline)
+    overlay = overlay or Overlay()
+    layers = Layers(root, overlay, named=bool(file))
+    reader = _Workspace(layers, Assignments.read(overlay.settings), root, given, lower_inline)
     reader.read(file or find_workspace_file(root))
     return reader.project()
 
@@ -53,26 +59,29 @@ def read_workspace(root: Path, *, file: str = "", variables: Dict[str, str], low
 class _Inherited:
     """What an included file takes over from the one that includes it."""
 
-    variables: Dict[str, str] = field(default_factory=dict)
+    scope: Scope = field(default_factory=Scope)
     settings: ImageSettings = field(default_factory=ImageSettings)
 
 
 class _Workspace:
     """Gathers what the build files say. `_complete` is False once a file could not be read: then names are unknown."""
 
-    def __init__(self, root: Path, variables: Dict[str, str], lower_inline: LowerInline) -> None:
+    def __init__(
+        self, layers: Layers, settings: Assignments, root: Path, given: Given, lower_inline: LowerInline
+    ) -> None:
+        self._layers = layers
+        self._settings = settings
         self._root = root
-        self._variables = variables
+        self._given = given
         self._lower_inline = lower_inline
         self._diagnostics = Diagnostics()
         self._globber = Globber(root)
         self._images: dict[str, ImageSpec] = {}
         self._names: dict[str, Span] = {}
         self._groups: dict[str, tuple[Scalar, tuple[Scalar, ...]]] = {}
-        self._dependencies: list[tuple[str, Scalar]] = []
+        self._dependencies: list[tuple[Scalar, Scalar]] = []
+        self._matrices: dict[str, Group] = {}
         self._files: dict[str, None] = {}
-        self._unset = set(variables)
-        self._declared: dict[str, None] = {}
         self._complete = True
         self._recipes = ""
         self._contexts: NamedContexts = ()
@@ -95,34 +104,49 @@ class _Workspace:
             check_contexts(self._images.values(), self._contexts, self._names, self._diagnostics)
         check_tags(self._images.values(), self._diagnostics)
         self._diagnostics.check_in_order()
-        self._check_variables()
+        self._layers.check_profiles()
+        self._settings.check()
+        self._given.check()
+        groups = (
+            Group(name.text, tuple(member.text for member in members), span=name.span)
+            for name, members in self._groups.values()
+        )
         return Project(
             root=str(self._root),
-            images=tuple(self._images.values()),
-            groups=tuple(
-                Group(name.text, tuple(member.text for member in members), name.span)
-                for name, members in self._groups.values()
-            ),
-            files=tuple(self._files),
+            images=tuple(map(self._with_dependencies, self._images.values())),
+            groups=(*groups, *self._matrices.values()),
+            files=tuple(dict.fromkeys([*self._files, *self._layers.files])),
             folders=tuple(self._globber.folders),
+            missing=self._layers.missing,
+            environment=tuple(self._given.asked),
             recipes=self._recipes,
             contexts=self._contexts,
             warnings=tuple(self._diagnostics.items),
         )
 
+    def _with_dependencies(self, spec: ImageSpec) -> ImageSpec:
+        """Put the images of a matrix where an image depends on it."""
+        if not any(name in self._matrices for name in spec.depends_on):
+            return spec
+        named = (self._matrices[name].members if name in self._matrices else (name,) for name in spec.depends_on)
+        return replace(spec, depends_on=tuple(dict.fromkeys(name for names in named for name in names)))
+
     def _read_file(self, path: Scalar, inherited: _Inherited) -> list[tuple[Scalar, _Inherited]]:
         """Take in a zbuild.yaml; return the further ones that it includes."""
         span = path.span if path.span.file else None
         try:
-            data = read_build_file(self._root, path.text, span)
-            node = read_yaml(data, path.text)
-            self._note_variables(node, data)
-            variables, node = with_variables(node, inherited.variables, self._variables, self._diagnostics)
+            node = self._layers.read(path.text, span)
+            self._given.note(node, self._layers.take_texts())
+            folder = posixpath.dirname(path.text) or "."
+            document = plain_document(node, folder, inherited.scope, self._given, self._settings, self._diagnostics)
         except BuildFileError as error:
             self._diagnostics.items.extend(error.diagnostics)
             self._complete = False
             return []
-        self._note_names(node)
+        self._note_names(document)
+        node = document.node
+        if path.text == next(iter(self._files)):
+            node = self._settings.to_file(node)
         checked = check_schema(node, "zbuild", self._diagnostics)
         if not isinstance(checked, Mapping):
             self._complete = False
@@ -135,28 +159,18 @@ class _Workspace:
         self._take_contexts(checked, path.text)
         self._take_images(checked, path.text, settings)
         self._take_groups(checked)
-        return self._include(checked, path.text, _Inherited(variables, settings))
+        return self._include(checked, path.text, _Inherited(document.scope, settings))
 
-    def _note_variables(self, node: Node, data: bytes) -> None:
-        """Note what variables a file has; one that it only uses may be set on the command line as well."""
-        if isinstance(node, Mapping):
-            self._declared |= dict.fromkeys(name.text for name, _ in node.mapping("vars").items)
-        used = {name for name in self._unset if f"${{{name}}}".encode("utf-8", "surrogateescape") in data}
-        self._unset -= used | self._declared.keys()
-
-    def _check_variables(self) -> None:
-        """Raise UsageError for a variable of the command line that no build file has or uses."""
-        for name in self._variables:
-            if name in self._unset:
-                known = f"the variables are {', '.join(self._declared)}" if self._declared else "there are none"
-                hint = did_you_mean(name, self._declared) or known
-                raise UsageError("unknown-variable", f"--set {name}: no build file has such a variable", hint=hint)
-
-    def _note_names(self, node: Node) -> None:
+    def _note_names(self, document: Document) -> None:
         """Note every image's name, also of those with faults, so that no other fault is told of who names them."""
-        if isinstance(node, Mapping):
-            for name, _ in node.mapping("images").items:
-                self._claim(name.text, name.span)
+        if not isinstance(document.node, Mapping):
+            return
+        for name in document.matrices:
+            matrix = document.matrices[name]
+            if self._claim(name.text, name.span):
+                self._matrices[name.text] = Group(name.text, matrix, is_matrix=True, span=name.span)
+        for name, _ in document.node.mapping("images").items:
+            self._claim(name.text, name.span)
 
     def _claim(self, name: str, span: Span, hint: str = "give one of them another name") -> bool:
         """Take a name for an image; that it is taken already is noted, with both places."""
@@ -198,14 +212,16 @@ class _Workspace:
         return True
 
     def _take_images(self, root: Mapping, file: str, settings: ImageSettings) -> None:
-        folder = posixpath.dirname(file) or "."
-        source = ImageSource(
-            self._root, file, folder, self._lower_inline, self._diagnostics, self._folders, self._recipes
-        )
+        source = self._source(file, posixpath.dirname(file) or ".")
         for name, node in root.mapping("images").items:
             if isinstance(node, Mapping):
                 self._images.setdefault(name.text, lower_image(name, node, settings, source))
-                self._dependencies += [(name.text, needed) for needed in node.scalars("depends_on")]
+                self._dependencies += [(name, needed) for needed in node.scalars("depends_on")]
+
+    def _source(self, file: str, folder: str) -> ImageSource:
+        return ImageSource(
+            self._root, file, folder, self._lower_inline, self._diagnostics, self._folders, self._recipes
+        )
 
     def _take_groups(self, root: Mapping) -> None:
         groups = root.mapping("groups")
@@ -219,7 +235,7 @@ class _Workspace:
         """Take in the images that the globs match; return the workspace files among the matches."""
         further = []
         for pattern in root.scalars("include"):
-            for path in self._matched(pattern, posixpath.dirname(file) or "."):
+            for path in self._globber.build_files(pattern, posixpath.dirname(file) or ".", self._diagnostics):
                 found = Scalar(path, plain=False, span=pattern.span)
                 if kind_of_file(posixpath.basename(path)) == "workspace":
                     further.append((found, inherited))
@@ -227,20 +243,6 @@ class _Workspace:
                     self._files[path] = None
                     self._take_included(path, pattern, inherited.settings)
         return further
-
-    def _matched(self, pattern: Scalar, folder: str) -> list[str]:
-        paths = self._globber.match(pattern, folder, self._diagnostics)
-        if paths is None:
-            return []
-        known = [path for path in paths if kind_of_file(posixpath.basename(path))]
-        if not paths and not is_wild(pattern.text):
-            self._diagnostics.error("missing-file", f"there is no file '{pattern.text}'", pattern.span)
-        elif not known and not is_wild(posixpath.basename(pattern.text)) and paths:
-            hint = "include takes zbuild.yaml, ZImagefile, Containerfile and Dockerfile"
-            self._diagnostics.error("bad-include", f"'{paths[0]}' is not a build file by its name", pattern.span, hint)
-        elif not known:
-            self._diagnostics.warning("empty-include", f"'{pattern.text}' matches no build file", pattern.span)
-        return known
 
     def _take_included(self, path: str, pattern: Scalar, settings: ImageSettings) -> None:
         folder = posixpath.dirname(path) or "."
@@ -255,5 +257,22 @@ class _Workspace:
             f"list one of them under 'images' by another name, with 'context: {folder}' and "
             f"'file: {path}', and leave it out of the patterns of 'include'"
         )
-        if self._claim(name, place, hint):
-            self._images[name] = included_image(name, Scalar(path, plain=False, span=place), folder, settings)
+        if not self._claim(name, place, hint):
+            return
+        found = Scalar(path, plain=False, span=place)
+        asked = self._settings.to_image(Mapping(), ".", name)
+        if isinstance(asked, Mapping) and asked.items:
+            self._take_changed(Scalar(name, plain=False, span=place), found, folder, asked, settings)
+        else:
+            self._images[name] = included_image(name, found, folder, settings)
+
+    def _take_changed(self, name: Scalar, path: Scalar, folder: str, asked: Mapping, settings: ImageSettings) -> None:
+        """Take in an included image of which the command line sets something."""
+        places = {"context": Scalar(folder, plain=False, span=path.span), "file": path}
+        image = merge_image(Mapping(tuple((Scalar(key), value) for key, value in places.items())), asked)
+        whole = Mapping(((Scalar("images"), Mapping(((name, image),))),))
+        checked = check_schema(whole, "zbuild", self._diagnostics)
+        if isinstance(checked, Mapping):
+            image = checked.mapping("images").mapping(name.text)
+            self._images[name.text] = lower_image(name, image, settings, self._source(path.text, "."))
+            self._dependencies += [(name, needed) for needed in image.scalars("depends_on")]

@@ -1,0 +1,193 @@
+"""Matrices, overlays and the environment, from the workspace down to the graph; and when a kept graph still holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zbuild.api.workspace import Workspace
+from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.frontend.buildfile.merge import merge
+from zbuild.frontend.load import load_project
+from zbuild.model.overlay import Overlay
+from zbuild.state.stamp import environment_row, same_environment
+from zbuild.syntax.nodes import Mapping, Scalar
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "Dockerfile").write_text("FROM scratch\nARG V=0\nLABEL v=$V\n")
+    return tmp_path
+
+
+def _write(root: Path, text: str) -> Workspace:
+    (root / "zbuild.yaml").write_text(text)
+    return Workspace(root)
+
+
+_MATRIX = "images:\n  api: {context: lib, matrix: {V: [1, 2]}, build_args: {V: '${V}'}}\n"
+
+
+def test_a_matrix_can_be_named_wherever_several_images_can(root: Path) -> None:
+    workspace = _write(root, f"{_MATRIX}  web: {{context: lib, depends_on: api}}\ngroups: {{all: [api, web]}}\n")
+    assert workspace.graph(["api"]).targets == ("api-1", "api-2")
+    assert workspace.graph(["all"]).targets == ("api-1", "api-2", "web")
+    assert set(workspace.graph(["web"]).by_id()["web"].after) == {"api-1", "api-2"}
+    assert [listing.groups for listing in workspace.images()] == [("api",), ("api",), ("all",)]
+
+
+@pytest.mark.parametrize("image", ["{build: {image: api}}", "{base: scratch, steps: [{copy: /x, from: api, to: /x}]}"])
+def test_a_matrix_cannot_stand_for_one_image(root: Path, image: str) -> None:
+    workspace = _write(root, f"{_MATRIX}  web: {image}\n")
+    with pytest.raises(BuildFileError) as caught:
+        workspace.graph(["web"])
+    (problem,) = caught.value.diagnostics
+    assert (problem.code, problem.hint) == ("matrix-image", "name one of them: api-1, api-2")
+    assert problem.span is not None
+
+
+def test_an_image_of_a_matrix_can_be_built_upon(root: Path) -> None:
+    workspace = _write(root, f"{_MATRIX}  web: {{build: {{image: api-2}}}}\n")
+    assert [vertex.id for vertex in workspace.graph(["web"]).vertices] == ["api-2", "web"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "told", "hint"),
+    [
+        ("images.apo.retries=1", "there is no image 'apo'", "did you mean 'api'?"),
+        ("images.x*.retries=1", "there is no image 'x*'", "`zbuild list` shows what there is"),
+        ("images.api.retrys=1", "'retrys' cannot be set", "did you mean 'retries'?"),
+        ("images.api.healthcheck.timout=1", "'timout' cannot be set", "did you mean 'timeout'?"),
+        ("images.api.matrix.V=1", "'V' cannot be set", "known here: file, "),
+        ("images.api.healthcheck=1", "this is a mapping; name a key in it", "known here: cmd, "),
+        ("images.api.build_args=1", "this is a mapping; name a key in it", ""),
+        ("images.api=1", "this is a mapping; name a key in it", "known here: file, "),
+        ("defaults=1", "this is a mapping; name a key in it", "known here: format, "),
+        ("image.api.tags=x", "'image' cannot be set", "did you mean 'images'?"),
+        ("vars.V=1", "'vars' cannot be set", "known here: images, "),
+        ("images.api.retries+=1", "only lists can be added to", "write images.api.retries=1"),
+        ("images.api.tags", "this is no PATH=VALUE", "write images.api.retries=2, say"),
+        ("+=x", "this is no PATH=VALUE", "write images.api.retries=2, say"),
+    ],
+)
+def test_settings_that_lead_nowhere_are_refused_with_a_way_out(root: Path, setting: str, told: str, hint: str) -> None:
+    _write(root, _MATRIX)
+    with pytest.raises(UsageError) as caught:
+        load_project(root, overlay=Overlay(settings=(setting,)))
+    assert str(caught.value).startswith("--set ")
+    assert told in str(caught.value)
+    assert (caught.value.hint or "").startswith(hint)
+
+
+def test_included_images_can_be_set_too(root: Path) -> None:
+    (root / "zbuild.yaml").write_text("include: '*/Dockerfile'\n")
+    project = load_project(root, overlay=Overlay(settings=("images.lib.tags=a:1, b:1", "images.*.retries=3")))
+    (spec,) = project.images
+    assert (spec.file, spec.context, spec.tags, spec.retries) == ("lib/Dockerfile", "lib", ("a:1", "b:1"), 3)
+    with pytest.raises(BuildFileError, match="'retries' must be a whole number"):
+        load_project(root, overlay=Overlay(settings=("images.lib.retries=x",)))
+
+
+def _args(workspace: Workspace) -> dict[str, str]:
+    (vertex,) = workspace.graph(["api"]).vertices
+    return dict(vertex.args)
+
+
+def test_a_kept_graph_is_made_anew_when_a_variable_of_the_environment_changes(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = _write(
+        root, "vars: {V: {env: LEVEL, default: none}}\nimages: {api: {context: lib, build_args: {V: '${V}'}}}\n"
+    )
+    monkeypatch.delenv("LEVEL", raising=False)
+    assert _args(workspace) == _args(workspace) == {"V": "none"}
+    for value in ("1", "2", "", "1"):
+        monkeypatch.setenv("LEVEL", value)
+        assert _args(workspace) == {"V": value}
+
+
+def test_only_declared_variables_come_from_the_environment(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("V", "environment")
+    monkeypatch.setenv("W", "environment")
+    workspace = _write(
+        root, "vars: {V: file, W: {env: true}}\nimages: {api: {context: lib, build_args: {V: '${V}', W: '${W}'}}}\n"
+    )
+    assert _args(workspace) == {"V": "file", "W": "environment"}
+    assert dict(Workspace(root, variables={"W": "set"}).graph(["api"]).vertices[0].args)["W"] == "set"
+
+
+def test_the_value_of_a_variable_is_kept_as_a_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hunter2")
+    row = environment_row("TOKEN")
+    assert "hunter2" not in str(row)
+    assert same_environment([row])
+    monkeypatch.setenv("TOKEN", "hunter3")
+    assert not same_environment([row])
+    monkeypatch.delenv("TOKEN")
+    assert same_environment([environment_row("TOKEN")])
+
+
+def test_an_override_file_that_comes_to_be_is_seen(root: Path) -> None:
+    workspace = _write(root, "images: {api: {context: lib}}\n")
+    assert _args(workspace) == {}
+    (root / "zbuild.override.yaml").write_text("images: {api: {build_args: {V: 1}}}\n")
+    assert _args(workspace) == {"V": "1"}
+    (root / "zbuild.override.yaml").unlink()
+    assert _args(workspace) == {}
+
+
+def test_a_named_build_file_stands_alone(root: Path) -> None:
+    _write(root, "images: {api: {context: lib}}\n")
+    (root / "zbuild.override.yaml").write_text("images: {api: {build_args: {V: 1}}}\n")
+    (root / "more.yaml").write_text("images: {api: {build_args: {V: 2}}}\n")
+    assert _args(Workspace.find(root, file="zbuild.yaml")) == {}
+    assert _args(Workspace.find(root, file="zbuild.yaml", overlay=Overlay(files=("more.yaml",)))) == {"V": "2"}
+    assert _args(Workspace.find(root / "lib", file="../zbuild.yaml", overlay=Overlay(files=("../more.yaml",)))) == {
+        "V": "2"
+    }
+    with pytest.raises(UsageError, match=r"there is no file gone\.yaml"):
+        Workspace.find(root, file="zbuild.yaml", overlay=Overlay(files=("gone.yaml",)))
+
+
+def test_profiles_must_be_known_to_some_build_file(root: Path) -> None:
+    _write(root, "images: {api: {context: lib}}\nprofiles: {release: {}}\n")
+    with pytest.raises(UsageError) as caught:
+        load_project(root, overlay=Overlay(profiles=("relaese",)))
+    assert caught.value.hint == "did you mean 'release'?"
+
+
+_KEYS = st.sampled_from("abc")
+_NODES = st.recursive(
+    st.sampled_from("xyz").map(Scalar),
+    lambda inner: st.dictionaries(_KEYS, inner, max_size=3).map(
+        lambda items: Mapping(tuple((Scalar(key), value) for key, value in items.items()))
+    ),
+    max_leaves=12,
+)
+
+
+def _leaves(node: object, path: tuple[str, ...] = ()) -> dict[tuple[str, ...], str]:
+    if isinstance(node, Mapping) and node.items:
+        parts = [_leaves(value, (*path, key.text)) for key, value in node.items]
+        return {place: text for part in parts for place, text in part.items()}
+    return {path: node.text if isinstance(node, Scalar) else "{}"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(_NODES, _NODES)
+def test_what_is_laid_over_wins_and_all_else_stays(under, over) -> None:
+    merged, below, above = (_leaves(node) for node in (merge(under, over), under, over))
+    for place, text in above.items():
+        if text != "{}":
+            assert merged[place] == text
+    for place, text in below.items():
+        shadowed = any(place[: len(other)] == other or other[: len(place)] == place for other in above)
+        assert shadowed or merged[place] == text
+    assert merge(under, under) == under
