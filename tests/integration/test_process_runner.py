@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -12,9 +14,6 @@ from zbuild.backend.command import Command
 from zbuild.backend.proc import Family, leaders_naming
 from zbuild.backend.process import CommandTimeoutError, Runner
 from zbuild.base.errors import BackendError, InterruptedBuildError
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def shell(text: str, **fields: object) -> Command:
@@ -93,9 +92,31 @@ def test_what_is_left_in_the_group_ends_with_its_leader() -> None:
     done = Runner().run(shell("sleep 77 & echo $!"))
     assert time.monotonic() - started < 5
     deadline = time.monotonic() + 2  # it is killed by then, but may not have been taken off the table yet
-    while Family(int(done.stdout)).members() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert Family(int(done.stdout)).members() == set()
+    with Family(int(done.stdout)) as family:
+        while family.members() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert family.members() == set()
+
+
+def test_a_new_container_does_not_take_the_place_of_one_that_was_ended() -> None:
+    """The kernel gives the number of a mount namespace that is gone to the next one."""
+    with ExitStack() as stack:
+
+        def sleeper() -> subprocess.Popen[bytes]:
+            process = subprocess.Popen(["unshare", "--mount", "sleep", "78"], start_new_session=True)
+            stack.callback(process.wait)
+            stack.callback(process.kill)
+            while Path(f"/proc/{process.pid}/ns/mnt").samefile("/proc/self/ns/mnt"):
+                time.sleep(0.01)
+            return process
+
+        old = sleeper()
+        with Family(old.pid) as family:
+            assert family.members() == {old.pid}
+            old.kill()
+            old.wait()
+            others = [sleeper() for _ in range(5)]
+            assert family.members().isdisjoint({other.pid for other in others})
 
 
 def test_cancel_ends_all_and_refuses_more() -> None:

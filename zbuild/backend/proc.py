@@ -10,9 +10,13 @@ from __future__ import annotations
 import os
 import signal
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
 
 _POLL = 0.02
 
@@ -26,12 +30,30 @@ class _Stat(NamedTuple):
 
 
 class Family:
-    """All processes of one command, found anew at each look; `leader` is the pid of a session's leader."""
+    """All processes of one command, found anew at each look; `leader` is the pid of a session's leader.
+
+    Its mount namespaces are held open as long as it lives: the kernel gives the number of one that is gone to the next
+    that is made, and that may be the container of somebody else.
+    """
 
     def __init__(self, leader: int) -> None:
         self._leader = leader
-        members = _descendants(leader, _processes())
-        self._namespaces = {_namespace(pid) for pid in members} - {_namespace(os.getpid()), ""}
+        self._stack = ExitStack()
+        self._namespaces: set[int] = set()
+        own = _namespace(os.getpid())
+        for pid in _descendants(leader, _processes()):
+            with suppress(OSError):
+                descriptor = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+                self._stack.callback(os.close, descriptor)
+                self._namespaces |= {os.fstat(descriptor).st_ino} - {own}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
 
     def members(self) -> set[int]:
         """Return the pids of those alive."""
@@ -85,11 +107,12 @@ def _stat(pid: int) -> _Stat | None:
     return _Stat(pid, state, int(parent), int(group), int(session))
 
 
-def _namespace(pid: int) -> str:
+def _namespace(pid: int) -> int:
+    """Return the number of a process' mount namespace, 0 when it has none any more."""
     try:
-        return str(Path(f"/proc/{pid}/ns/mnt").readlink())
+        return Path(f"/proc/{pid}/ns/mnt").stat().st_ino
     except OSError:
-        return ""
+        return 0
 
 
 def _arguments(pid: int) -> list[bytes]:

@@ -95,7 +95,8 @@ class Runner:
             try:
                 watch.follow(None if cleanup else self._wake)
             except BaseException:
-                Family(process.pid).end(GRACE)
+                with Family(process.pid) as family:
+                    family.end(GRACE)
                 raise
             return watch.completed()
 
@@ -172,6 +173,7 @@ class _Watch:
         """Read what is left in the pipes of a process that has ended, but wait for no one who still holds them."""
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
+        self._read(selector, 0)  # on a busy machine the time may be over before anything has been read
         limit = time.monotonic() + DRAIN
         while self._open and time.monotonic() < limit:
             self._read(selector, limit)

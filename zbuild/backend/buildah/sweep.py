@@ -24,7 +24,8 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
     for name in names:
         # A run that was killed leaves its buildah running, which would go on writing to the container.
         for leader in leaders_naming(name):
-            Family(leader).end(_GRACE)
+            with Family(leader) as family:
+                family.end(_GRACE)
         engine.runtime.clean(engine.runner, name)
         engine.overlay.unmount(name)
     engine.discard(*names)
