@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zbuild.base import reference as module
+from zbuild.base.gomatch import PatternError
 from zbuild.base.reference import Reference, normalise, parse_any, parse_reference, qualify
 from zbuild.base.reference import ReferenceError as BadReferenceError
 
@@ -198,10 +199,24 @@ def test_image_ids_and_digests_have_no_path(text):
 
 @pytest.mark.parametrize(
     ("pattern", "expected"),
-    [("ap?", True), ("a\\pp", True), ("[a-c]pp", True), ("[^b]pp", True), ("*:v1", True), ("a/*", False), ("[", False)],
+    [
+        ("ap?", True),
+        ("a\\pp", True),
+        ("[a-c]pp", True),
+        ("[^b]pp", True),
+        ("*:v1", True),
+        ("a/*", False),
+        ("ap[z-a]", False),
+    ],
 )
 def test_patterns(pattern, expected):
     assert qualify("app:v1").matches(pattern) is expected
+
+
+@pytest.mark.parametrize("pattern", ["[", "a[", "[]a]", "[a-]", "app\\"])
+def test_bad_patterns(pattern):
+    with pytest.raises(PatternError):
+        qualify("app:v1").matches(pattern)
 
 
 @given(st.text(alphabet="aZ0._-/:@[]", max_size=60))

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
+from zbuild.base.gomatch import name_matcher
+
 ReferenceErrorKind: TypeAlias = Literal[
     "empty", "format", "uppercase", "too-long", "identifier", "digest-format", "digest-length", "digest-unsupported"
 ]
@@ -31,7 +33,6 @@ _TAG = r"[\w][\w.-]{0,127}"
 _DIGEST = "[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}"
 _REFERENCE = re.compile(f"{_NAME}(?::(?P<tag>{_TAG}))?(?:@(?P<digest>{_DIGEST}))?", re.ASCII)
 _IDENTIFIER = re.compile("[a-f0-9]{64}")
-_PATTERN_TOKEN = re.compile(r"\[\^?[^\]\\]+\]|\\?.", re.DOTALL)
 
 
 class ReferenceError(ValueError):  # noqa: A001 - what it is called everywhere; Python's own is about weak references
@@ -71,9 +72,9 @@ class Reference:
     def matches(self, pattern: str) -> bool:
         """Tell whether the familiar form, or its name alone, matches a pattern with `*`, `?` and `[…]`.
 
-        As in Go's path.Match, no wildcard matches a slash.
+        As in Go's path.Match, neither `*` nor `?` matches a slash. Raises gomatch.PatternError.
         """
-        compiled = _path_match(pattern)
+        compiled = name_matcher(pattern)
         short = self.familiar()
         return any(compiled.fullmatch(text) for text in (str(short), short.name))
 
@@ -167,16 +168,3 @@ def parse_any(text: str, default_registry: str = "") -> Reference:
 
 def _is_domain(component: str) -> bool:
     return component == "localhost" or "." in component or ":" in component or component != component.lower()
-
-
-def _path_match(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern as Go's path.Match reads it."""
-    wildcards = {"*": "[^/]*", "?": "[^/]"}
-
-    def translate(match: re.Match[str]) -> str:
-        token = match[0]
-        if token.startswith("[") and len(token) > 1:
-            return token
-        return wildcards.get(token) or re.escape(token[-1])
-
-    return re.compile(_PATTERN_TOKEN.sub(translate, pattern))

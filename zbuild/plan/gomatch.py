@@ -1,108 +1,22 @@
-"""Go's `filepath.Match` patterns, and the `**` that ignore files add to them, as regular expressions.
+"""The patterns of ignore files: Go's `filepath.Match`, and the `**` that they add, as regular expressions.
 
-Source of the rules: Go's documentation of path/filepath.Match, and moby/patternmatcher for `**`. A star between two
-others is matched once, as early as it can be, and never tried again: no pattern takes more than linear time per star.
+Source of the rules: moby/patternmatcher.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
-from itertools import groupby, takewhile
+from itertools import takewhile
 from posixpath import normpath
 
-STAR = "*"
-STARS = "**"
+from zbuild.base.gomatch import STARS, PatternError, has_wildcard, name_matcher, parse, plain, split
 
-
-class PatternError(ValueError):
-    """A pattern that is not well-formed. `line` counts from 1 where the pattern stood in a file, else it is 0."""
-
-    def __init__(self, pattern: str, problem: str, *, line: int = 0, file: str = "") -> None:
-        place = f"{file}:{line}: " if file else f"line {line}: " if line else ""
-        super().__init__(f"{place}bad pattern '{pattern}': {problem}")
-        self.pattern = pattern
-        self.problem = problem
-        self.line = line
-        self.file = file
+__all__ = ["PatternError", "clean", "folder_regex", "has_wildcard", "name_matcher", "path_regex"]
 
 
 def clean(path: str) -> str:
     """Return the shortest equal path, as Go's filepath.Clean does; an empty one is `.`."""
     return normpath("/" + path.lstrip("/")) if path.startswith("/") else normpath(path)
-
-
-def has_wildcard(pattern: str) -> bool:
-    """Tell whether a path component is a pattern rather than a name."""
-    return not set(pattern).isdisjoint("*?[")
-
-
-@lru_cache(maxsize=256)
-def name_matcher(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern for one path component; use its `fullmatch`. `**` means no more than `*`.
-
-    Raises PatternError.
-    """
-    return re.compile(_plain(parse(pattern, stars=False)), re.DOTALL)
-
-
-def parse(pattern: str, *, stars: bool = True) -> list[str]:
-    """Split a pattern into STAR, STARS and pieces of regular expression; a slash is a piece of its own.
-
-    STARS takes one slash after it along. Raises PatternError.
-    """
-    pieces: list[str] = []
-    at = 0
-    while at < len(pattern):
-        piece, at = _piece(pattern, at, stars=stars)
-        pieces.append(piece)
-    return pieces
-
-
-def _piece(pattern: str, at: int, *, stars: bool) -> tuple[str, int]:
-    char = pattern[at]
-    if stars and pattern.startswith("**", at):
-        return STARS, at + 3 if pattern.startswith("/", at + 2) else at + 2
-    if char == "*":
-        return STAR, at + 1
-    if char == "?":
-        return "[^/]", at + 1
-    if char == "[":
-        return _character_class(pattern, at + 1)
-    if char == "\\":
-        at += 1
-        if at == len(pattern):
-            raise PatternError(pattern, "nothing follows the last backslash")
-    return re.escape(pattern[at]), at + 1
-
-
-def _character_class(pattern: str, at: int) -> tuple[str, int]:
-    negated = pattern.startswith("^", at)
-    at += negated
-    ranges: list[str] = []
-    first = True
-    while first or not pattern.startswith("]", at):
-        first = False
-        low, at = _class_character(pattern, at)
-        high = low
-        if pattern.startswith("-", at):
-            high, at = _class_character(pattern, at + 1)
-        if low > high:
-            raise PatternError(pattern, f"the range '{low}-{high}' in a character class is reversed")
-        ranges.append(f"{re.escape(low)}-{re.escape(high)}")
-    return f"[{'^' if negated else ''}{''.join(ranges)}]", at + 1
-
-
-def _class_character(pattern: str, at: int) -> tuple[str, int]:
-    """Return a member of a character class and the place after it, where the class must go on."""
-    char = pattern[at : at + 1]
-    if char in ("-", "]"):
-        raise PatternError(pattern, f"'{char}' in a character class must be written '\\{char}'")
-    if char == "\\":
-        at += 1
-    if at + 1 >= len(pattern):
-        raise PatternError(pattern, "the character class is not closed")
-    return pattern[at], at + 1
 
 
 def path_regex(pattern: str) -> str:
@@ -113,15 +27,15 @@ def path_regex(pattern: str) -> str:
     pieces = parse(pattern)
     if pattern.startswith(STARS) and set(pattern[2:]).isdisjoint("/*?[]\\"):
         return ".*" + re.escape(pattern[2:])  # `**.md`: whatever ends so
-    first, *rest = _split(pieces, STARS)
-    return _plain(first) + "".join(_after_stars(part, last=at == len(rest)) for at, part in enumerate(rest, 1))
+    first, *rest = split(pieces, STARS)
+    return plain(first) + "".join(_after_stars(part, last=at == len(rest)) for at, part in enumerate(rest, 1))
 
 
 def folder_regex(pattern: str) -> str | None:
     """Return the regular expression of the folders below which the pattern could match, or None if there are none."""
     pieces = parse(pattern)
     head = list(takewhile(_stays, pieces))
-    folders = [_plain(part) for part in _split(head, "/")]
+    folders = [plain(part) for part in split(head, "/")]
     last = folders.pop()
     regex = last + ".*" if len(head) < len(pieces) else ""
     for folder in reversed(folders):
@@ -134,27 +48,9 @@ def _stays(piece: str) -> bool:
     return piece == "/" or (piece != STARS and not (piece.startswith("[") and re.fullmatch(piece, "/")))
 
 
-def _split(pieces: list[str], separator: str) -> list[list[str]]:
-    parts: list[list[str]] = [[]]
-    for is_separator, group in groupby(pieces, separator.__eq__):
-        if is_separator:
-            parts.extend([] for _ in group)
-        else:
-            parts[-1].extend(group)
-    return parts
-
-
-def _plain(pieces: list[str]) -> str:
-    """Join pieces without STARS. Only the last star may be tried at several places."""
-    head, *rest = ("".join(part) for part in _split(pieces, STAR))
-    if not rest:
-        return head
-    return head + "".join(f"(?>[^/]*?{part})" for part in rest[:-1]) + "[^/]*" + rest[-1]
-
-
 def _after_stars(pieces: list[str], *, last: bool) -> str:
     if last and not pieces:
         return ".*"
     if not last and pieces[-1:] == ["/"]:
-        return f"(?>(?:.*?/)??{_plain(pieces)})"
-    return f"(?:.*/)?{_plain(pieces)}"
+        return f"(?>(?:.*?/)??{plain(pieces)})"
+    return f"(?:.*/)?{plain(pieces)}"

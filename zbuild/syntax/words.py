@@ -83,13 +83,13 @@ def expand_words(word: str, env: Mapping[str, str], *, escape: str = "\\") -> tu
     return split(_Evaluator(env).pieces(parse_word(word, escape)))
 
 
-def expand_with_uses(word: str, env: Mapping[str, str], *, escape: str = "\\") -> Expansion:
-    """Expand a word, and tell which variables it looked up.
+def expand_with_uses(word: str, env: Mapping[str, str], *, escape: str = "\\", quotes: bool = True) -> Expansion:
+    """Expand a word, and tell which variables it looked up; without `quotes` these are text, as in here-documents.
 
     The operands of a substitution count as used even when their value is not taken. Raises WordError.
     """
     evaluator = _Evaluator(env)
-    pieces = list(evaluator.pieces(parse_word(word, escape)))
+    pieces = list(evaluator.pieces(parse_word(word, escape, quotes=quotes)))
     text = "".join(piece for piece, _ in pieces)
     return Expansion(text, split(pieces), frozenset(evaluator.matched), frozenset(evaluator.unmatched))
 

@@ -61,6 +61,13 @@ class Scope:
         except WordError:
             return None
 
+    def heredoc_uses(self, text: str) -> Expansion | None:
+        """Return as `uses` does what becomes of the text of a here-document, in which quotes mean nothing."""
+        try:
+            return expand_with_uses(text, self.values, quotes=False)
+        except WordError:
+            return None
+
     def text(self, word: str) -> str | None:
         """Return what a word expands to where that is known: all its names are set, with known values."""
         if not _SPECIAL.search(word):

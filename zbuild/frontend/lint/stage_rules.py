@@ -174,7 +174,9 @@ def _unset_names(word: str, subject: Subject, known: set[str] | frozenset[str]) 
 
 
 def _undefined_names(op: ops.Op, scope: Scope) -> list[str]:
-    uses = (scope.uses(word) for word in expanded_words(op) if "$" in word)
+    uses = [scope.uses(word) for word in expanded_words(op) if "$" in word]
+    if isinstance(op, ops.Copy):
+        uses += [scope.heredoc_uses(file.content) for file in op.inline if file.expand and "$" in file.content]
     return sorted({name for use in uses if use for name in use.unmatched})
 
 
