@@ -248,3 +248,36 @@ def test_an_image_asked_for_by_stage_stands_for_that_stage() -> None:
     files = {"api/Dockerfile": "FROM scratch AS builder\nFROM scratch"}
     graph = graph_of([ImageSpec("api", context="api", tags=("t/api",))], files, ["api/builder"])
     assert [(image.name, image.vertex, image.tags) for image in graph.images] == [("api", "api/builder", ())]
+
+
+def stages_of(text: str):
+    return graph_of([ImageSpec("api", context="api")], {"api/Dockerfile": text})
+
+
+def test_of_stages_of_one_name_from_takes_the_last_before_it() -> None:
+    graph = stages_of("FROM a AS x\nFROM x AS x\nCOPY 2 /\nFROM x\nCOPY 3 /")
+    assert ids(graph) == ["api/x@2", "api/x", "api"]
+    assert graph.by_id()["api"].base == FromVertex("api/x")
+    assert graph.by_id()["api/x"].base == FromVertex("api/x@2")
+
+
+def test_of_stages_of_one_name_copy_takes_the_last_of_all_and_so_it_must_stand_before() -> None:
+    graph = stages_of("FROM a AS x\nFROM b AS X\nFROM scratch\nCOPY --from=x /a /a\nCOPY --from=0 /b /b")
+    sources = dict(graph.by_id()["api"].sources)
+    assert graph.by_id()[sources["x"].vertex].base == FromReference("docker.io/library/b:latest")
+    assert graph.by_id()[sources["0"].vertex].base == FromReference("docker.io/library/a:latest")
+    with pytest.raises(BuildFileError) as caught:
+        stages_of("FROM a AS x\nFROM scratch AS y\nCOPY --from=x /a /a\nFROM b AS x\nFROM y")
+    assert problems(caught) == ["stage 'x' does not come before this one"]
+
+
+def test_a_name_with_a_number_is_an_image_for_from_and_a_stage_for_copy() -> None:
+    graph = stages_of("FROM scratch\nFROM 0\nCOPY --from=0 /a /b")
+    assert graph.by_id()["api"].base == FromReference("docker.io/library/0:latest")
+    assert dict(graph.by_id()["api"].sources) == {"0": FromVertex("api/0")}
+
+
+def test_a_stage_may_have_the_name_of_its_own_base() -> None:
+    graph = stages_of("FROM alpine AS alpine\nFROM alpine\nCOPY a /")
+    assert graph.by_id()["api/alpine"].base == FromReference("docker.io/library/alpine:latest")
+    assert graph.by_id()["api"].base == FromVertex("api/alpine")

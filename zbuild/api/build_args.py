@@ -1,24 +1,35 @@
-"""Build arguments of the command line that no build file asks for."""
+"""Build arguments of the command line: those that no build file asks for, and those that are settings."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
+from zbuild.base.errors import UsageError
 from zbuild.base.text import did_you_mean
+from zbuild.frontend.lint.choices import LintChoices, parse_choices
+from zbuild.frontend.lint.scope import AUTOMATIC_ARGS
 from zbuild.model.ops import Arg
+from zbuild.plan.proxies import PROXY_ARGS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from zbuild.model.definition import Definition
 
-# Known to every build without an ARG, whatever their case (docker's predefined arguments).
-_PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
+_PREDEFINED = AUTOMATIC_ARGS | {name for proxy in PROXY_ARGS for name in (proxy, proxy.upper())}
+_CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+_EPOCH = "SOURCE_DATE_EPOCH"
 
 
-def undeclared(given: Iterable[str], definitions: Iterable[Definition]) -> tuple[Diagnostic, ...]:
-    """Return a warning for each argument given that none of the definitions declares."""
+def undeclared(given: Collection[str], definitions: Iterable[Definition]) -> tuple[Diagnostic, ...]:
+    """Return a warning for each argument given that changes nothing: none of the definitions declares it.
+
+    BuildKit's own settings are told apart from what was perhaps misspelt; those that zbuild honours are not told.
+    """
+    if not given:
+        return ()
     declared = {
         op.name
         for definition in definitions
@@ -27,12 +38,29 @@ def undeclared(given: Iterable[str], definitions: Iterable[Definition]) -> tuple
         if isinstance(op, Arg)
     }
     return tuple(
-        Diagnostic(
-            "unused-build-arg",
-            f"--build-arg {name} is declared by none of the build files",
-            hint=did_you_mean(name, declared),
-            severity="warning",
-        )
+        Diagnostic("unused-build-arg", f"--build-arg {name} {message}", hint=hint, severity="warning")
         for name in given
-        if name not in declared and name.lower() not in _PROXIES
+        for message, hint in _unused(name, declared)
     )
+
+
+def _unused(name: str, declared: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield what there is to say of an argument, and a hint."""
+    if name == _EPOCH:
+        yield "does not set the times of images yet; RUN sees it where an ARG declares it", ""
+    elif name in declared or name == _CHECK or name in _PREDEFINED or name.lower() in PROXY_ARGS:
+        return
+    elif name.startswith("BUILDKIT_"):
+        yield "is a setting of BuildKit's, which changes nothing here", ""
+    else:
+        yield "is declared by none of the build files", did_you_mean(name, declared)
+
+
+def lint_choices(given: Mapping[str, str]) -> LintChoices:
+    """Return what BUILDKIT_DOCKERFILE_CHECK says, which goes before what build files say. Raises UsageError."""
+    if _CHECK not in given:
+        return LintChoices()
+    try:
+        return replace(parse_choices(given[_CHECK]), final=True)
+    except ValueError as error:
+        raise UsageError("bad-value", f"--build-arg {_CHECK}: {error}") from None

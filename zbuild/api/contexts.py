@@ -12,12 +12,12 @@ from zbuild.base.text import did_you_mean
 from zbuild.frontend.contexts import ContextError, context_name, parse_context
 from zbuild.model.contexts import FolderContext
 from zbuild.model.definition import NamedBase, NestedBuild
-from zbuild.model.mounts import BindMount
+from zbuild.model.mounts import mount_source
 from zbuild.model.ops import Copy, Run
 from zbuild.syntax.words import WordError, expand_known
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from zbuild.model.contexts import NamedContext, NamedContexts
@@ -47,11 +47,13 @@ def _check(what: str, context: NamedContext, root: Path, project: Project) -> No
         raise UsageError("unknown-image", f"{what}: there is no image named '{context.image}'", hint=hint)
 
 
-def unused_contexts(given: Iterable[str], definitions: Iterable[Definition]) -> tuple[Diagnostic, ...]:
+def unused_contexts(given: Collection[str], definitions: Iterable[Definition]) -> tuple[Diagnostic, ...]:
     """Return a warning for each context of the command line whose name none of the definitions has.
 
     A name with variables that are known only while building may mean any of them: then nothing is told.
     """
+    if not given:
+        return ()
     used = {name for definition in definitions for name in _names(definition)}
     if "" in used:
         return ()
@@ -86,4 +88,4 @@ def _words(stage: Stage) -> Iterator[str]:
         if isinstance(op, Copy):
             yield op.source
         elif isinstance(op, Run):
-            yield from (mount.source for mount in op.mounts if isinstance(mount, BindMount))
+            yield from map(mount_source, op.mounts)

@@ -24,13 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
-    from zbuild.api.lint import IgnoredPaths
+    from zbuild.api.lint import IgnoredPaths, LintChoices
     from zbuild.api.options import BuildOptions
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.base.span import Span
     from zbuild.frontend.recipe.catalog import Catalog
     from zbuild.graph.types import Graph
-    from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.project import Project
     from zbuild.state.folder import StateFolder
@@ -77,10 +76,19 @@ class BuildFiles:
     `lint` gathers what is to be said of how they are written, `loaded` what was read.
     """
 
-    def __init__(self, root: Path, recipes: str = "", *, detect: bool = False, runtime: str = "") -> None:
-        """`recipes` is the folder of the workspace's own; for `detect` and `runtime` see StandIns."""
+    def __init__(
+        self,
+        root: Path,
+        recipes: str = "",
+        choices: LintChoices | None = None,
+        *,
+        detect: bool = False,
+        runtime: str = "",
+    ) -> None:
+        """`recipes` is the folder of the workspace's own, `choices` those of lint; for the others see StandIns."""
         self._root = root
         self._recipes = recipes
+        self._choices = choices
         self._stand_ins = StandIns(root, self._recipes_at_hand, detect=detect, runtime=runtime)
         self._catalog: Catalog | None = None
         self._contexts: dict[str, str] = {}
@@ -127,7 +135,7 @@ class BuildFiles:
 
         self._seen[os.path.normpath(self._root / path)] = None
         ignored = self._ignored(self._contexts.get(path, "."), path)
-        linted = lint_definition(self._root, path, ignored, recipes=self._recipes_at_hand)
+        linted = lint_definition(self._root, path, ignored, self._choices, self._recipes_at_hand)
         self.lint += linted.warnings
         self.loaded.append(linted.accepted())
         return self.loaded[-1]
@@ -138,7 +146,8 @@ class BuildFiles:
 
         for spec in project.images:
             if spec.name in names and spec.definition is not None:
-                self.lint += lint_definition(spec.definition, None, self._ignored(spec.context, "")).warnings
+                ignored = self._ignored(spec.context, "")
+                self.lint += lint_definition(spec.definition, self._choices, ignored).warnings
 
     def _ignored(self, context: str, file: str) -> IgnoredPaths:
         from zbuild.api.lint import IgnoredPaths  # noqa: PLC0415 - likewise
@@ -206,19 +215,25 @@ def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> st
 
 
 def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
-    from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - not needed when the graph is kept
+    from zbuild.api.build_args import lint_choices, undeclared  # noqa: PLC0415 - not needed when the graph is kept
+    from zbuild.api.contexts import given_contexts, unused_contexts  # noqa: PLC0415 - likewise
+    from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - likewise
 
     began = _clock_or_never(folder)
+    given = dict(options.build_args)
     project = reading.project()
-    files = BuildFiles(reading.root, project.recipes, detect=options.detect, runtime=options.runtime)
-    contexts = _contexts(options, reading, project)
+    files = BuildFiles(
+        reading.root, project.recipes, lint_choices(given), detect=options.detect, runtime=options.runtime
+    )
+    contexts = given_contexts(options.contexts, reading.root, project)
     graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in _watched(project)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))
     lint = tuple(files.lint)
     definitions = _definitions(files, project, graph)
-    warnings = (*project.warnings, *_undeclared(options, definitions), *_unused(contexts, definitions))
+    unused = (*undeclared(given, definitions), *unused_contexts(dict(contexts), definitions))
+    warnings = (*project.warnings, *unused)
     environment = tuple(map(environment_row, project.environment))
     return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices, environment)
 
@@ -227,37 +242,11 @@ def _watched(project: Project) -> tuple[str, ...]:
     return (*project.files, *project.folders, *project.missing)
 
 
-def _contexts(options: BuildOptions, reading: Reading, project: Project) -> NamedContexts:
-    if not options.contexts:
-        return ()
-    from zbuild.api.contexts import given_contexts  # noqa: PLC0415 - few builds are given any
-
-    return given_contexts(options.contexts, reading.root, project)
-
-
 def _definitions(files: BuildFiles, project: Project, graph: Graph) -> list[Definition]:
     """Return what was read for the targets."""
     names = {vertex.image for vertex in graph.vertices}
     inline = [spec.definition for spec in project.images if spec.definition and spec.name in names]
     return [*files.loaded, *inline]
-
-
-def _undeclared(options: BuildOptions, definitions: Sequence[Definition]) -> tuple[Diagnostic, ...]:
-    """Return a warning for each build argument that no build file read for the targets declares."""
-    if not options.build_args:
-        return ()
-    from zbuild.api.build_args import undeclared  # noqa: PLC0415 - likewise
-
-    return undeclared(dict(options.build_args), definitions)
-
-
-def _unused(contexts: NamedContexts, definitions: Sequence[Definition]) -> tuple[Diagnostic, ...]:
-    """Return a warning for each context of the command line that no build file read for the targets names."""
-    if not contexts:
-        return ()
-    from zbuild.api.contexts import unused_contexts  # noqa: PLC0415 - likewise
-
-    return unused_contexts(dict(contexts), definitions)
 
 
 def _clock_or_never(folder: StateFolder | None) -> int:

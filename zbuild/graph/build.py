@@ -79,6 +79,7 @@ class _Builder:
 
     def build(self, targets: Sequence[str]) -> Graph:
         selected = select(self._project, targets)
+        self._images.asked = {item.image: item.stage or self._options.target for item in selected}
         wanted = [(item.image, self._want(item)) for item in selected]
         roots = tuple(dict.fromkeys(root for _, root in wanted if root))
         self._grow()

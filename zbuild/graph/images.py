@@ -11,7 +11,7 @@ from zbuild.base.platform import host_platform, parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.base.text import did_you_mean
-from zbuild.graph.instance import Instance, global_args
+from zbuild.graph.instance import Instance, global_args, wants_target
 from zbuild.graph.types import Settings
 from zbuild.model.definition import NestedBuild
 from zbuild.syntax.words import WordError
@@ -31,7 +31,10 @@ _MOST_SHOWN = 8  # names of a matrix's images in a hint
 
 
 class Images:
-    """Makes one instance for each way a build file is built, and remembers it."""
+    """Makes one instance for each way a build file is built, and remembers it.
+
+    `asked` are the stages that targets name, by image; it must be set before the first instance is made.
+    """
 
     def __init__(self, project: Project, loader: Loader, options: GraphOptions, diagnostics: Diagnostics) -> None:
         self._specs = {spec.name: spec for spec in project.images}
@@ -40,6 +43,7 @@ class Images:
         self._build_args = options.build_args
         self._shared = project.contexts
         self._contexts = options.contexts
+        self.asked: dict[str, str] = {}
         self._diagnostics = diagnostics
         self._by_name: dict[str, Instance | None] = {}
         self._nested: dict[tuple[object, ...], Instance | None] = {}
@@ -143,8 +147,9 @@ class Images:
         name = _free(build.context if build.context != "." else file, self._names)
         if definition is None:
             return None
-        contexts = self._named_contexts()
-        return self._instance(Instance(name, build.context, file, definition, platform, args, contexts=contexts))
+        contexts, target = self._named_contexts(), _target_stage(definition, "")
+        made = Instance(name, build.context, file, definition, platform, args, target=target, contexts=contexts)
+        return self._instance(made)
 
     def _same_as(self, context: str, file: str, args: Pairs, platform: Platform) -> str | None:
         """Return the workspace image that builds the very same thing, so that a path and a name meet in one node."""
@@ -174,10 +179,19 @@ class Images:
         definition = spec.definition or (self._definition(file) if file else None)
         if definition is None or file is None:
             return None
-        args = self._given(spec.build_args)
-        platform, settings = self._platform(spec), _settings(spec)
-        made = Instance(spec.name, spec.context, file, definition, platform, args, settings, after=spec.depends_on)
-        return self._share(replace(made, contexts=self._named_contexts(spec)))
+        made = Instance(
+            name=spec.name,
+            context=spec.context,
+            file=file,
+            definition=definition,
+            platform=self._platform(spec),
+            args=self._given(spec.build_args),
+            settings=_settings(spec),
+            after=spec.depends_on,
+            target=_target_stage(definition, self.asked.get(spec.name) or spec.target),
+            contexts=self._named_contexts(spec),
+        )
+        return self._share(made)
 
     def _named_contexts(self, spec: ImageSpec | None = None) -> NamedContexts:
         """Return an image's contexts: those of the command line win, then its own, then the workspace's.
@@ -202,7 +216,7 @@ class Images:
 
     def _instance(self, made: Instance) -> Instance | None:
         try:
-            values = global_args(made.definition, dict(made.args), made.platform)
+            values = global_args(made.definition, dict(made.args), made.platform, made.target)
         except WordError as error:
             self._diagnostics.error("bad-word", str(error), made.definition.args[0].span)
             return None
@@ -220,6 +234,11 @@ class Images:
     def _platform(self, spec: ImageSpec) -> Platform:
         platform = parse_platform(spec.platforms[0]) if spec.platforms else host_platform()
         return replace(platform, os=spec.os) if spec.os else platform
+
+
+def _target_stage(definition: Definition, asked: str) -> str:
+    """Return the value of TARGETSTAGE: the stage asked for, or the last one's name; "" where nothing asks for it."""
+    return (asked or definition.stages[-1].name or "default") if wants_target(definition) else ""
 
 
 def _is_of(context: NamedContext, image: str) -> bool:

@@ -9,6 +9,7 @@ from zbuild.base.platform import host_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import short_name
 from zbuild.graph.types import Settings
+from zbuild.model.ops import Arg
 from zbuild.syntax.words import expand
 
 if TYPE_CHECKING:
@@ -19,10 +20,15 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
 
+TARGET_STAGE = "TARGETSTAGE"
+
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """A definition with the arguments, platform and settings it is built with; `name` is what people call it."""
+    """A definition with the arguments, platform and settings it is built with; `name` is what people call it.
+
+    `target` is the stage that was asked for, where the definition wants to know it (TARGETSTAGE); else "".
+    """
 
     name: str
     context: str
@@ -33,6 +39,7 @@ class Instance:
     settings: Settings = field(default_factory=Settings)
     globals: Pairs = ()
     after: tuple[str, ...] = ()
+    target: str = ""
     contexts: NamedContexts = ()
 
     def named_context(self, name: str) -> NamedContext | None:
@@ -46,7 +53,7 @@ class Instance:
 
     def words(self) -> dict[str, str]:
         """Return what words outside of stages may use: global ARGs, and the arguments every build has."""
-        return {**platform_args(self.platform), **dict(self.globals)}
+        return {**automatic_args(self.platform, dict(self.args)), **dict(self.globals)}
 
     def stage_index(self, text: str, before: int) -> int | None:
         """Return the index of the stage called `text`, by name or number, among the first `before`.
@@ -71,27 +78,37 @@ class Instance:
         return f"{self.name}/{self.label(index)}"
 
 
-def platform_args(target: Platform) -> dict[str, str]:
-    """Return the platform arguments every build file may use (BuildKit's automatic platform ARGs)."""
+def automatic_args(target: Platform, given: Mapping[str, str]) -> dict[str, str]:
+    """Return the platform arguments every build file may use (BuildKit's); a build argument of the name wins."""
     values = {}
     for prefix, platform in (("TARGET", target), ("BUILD", host_platform())):
         values[f"{prefix}PLATFORM"] = str(platform)
         values[f"{prefix}OS"] = platform.os
+        values[f"{prefix}OSVERSION"] = ""
         values[f"{prefix}ARCH"] = platform.architecture
         values[f"{prefix}VARIANT"] = platform.variant
-    return values
+    return {name: given.get(name, value) for name, value in values.items()}
 
 
-def global_args(definition: Definition, given: Mapping[str, str], platform: Platform) -> Pairs:
+def global_args(definition: Definition, given: Mapping[str, str], platform: Platform, target: str = "") -> Pairs:
     """Return the build file's global ARGs with their values: given, else the default; without either they are unset.
 
-    Raises WordError for a default that cannot be expanded.
+    `target` is the value of TARGETSTAGE, "" for a build file that does not ask for it. Raises WordError for a default
+    that cannot be expanded.
     """
-    values: dict[str, str] = {}
-    scope = platform_args(platform)
+    values = {TARGET_STAGE: given.get(TARGET_STAGE, target)} if target else {}
+    scope = automatic_args(platform, given)
     for arg in definition.args:
         if arg.name in given:
             values[arg.name] = given[arg.name]
         elif arg.default is not None:
             values[arg.name] = expand(arg.default, {**scope, **values}, escape=definition.escape)
     return tuple(values.items())
+
+
+def wants_target(definition: Definition) -> bool:
+    """Tell whether a definition uses TARGETSTAGE; only then may its stages differ by the stage asked for."""
+    words = [word for stage in definition.stages for word in (getattr(stage.base, "text", ""), stage.platform)]
+    words += [word for arg in definition.args for word in (arg.name, arg.default or "")]
+    words += [op.name for stage in definition.stages for op in stage.ops if isinstance(op, Arg)]
+    return any(TARGET_STAGE in word for word in words)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.platform import host_platform
-from zbuild.graph.instance import Instance, global_args, platform_args
+from zbuild.graph.instance import Instance, automatic_args, global_args
 from zbuild.graph.outline_ops import instruction
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.ops import Arg, Env
@@ -65,7 +65,8 @@ class _Outline:
     def make(self) -> Plain:
         definition = self._definition
         try:
-            self._globals = dict(global_args(definition, self._given, self._platform))
+            target = definition.stages[-1].name or "default"
+            self._globals = dict(global_args(definition, self._given, self._platform, target))
         except WordError as error:
             self._globals_known = False
             self._problems.warning("bad-word", str(error), definition.args[0].span)
@@ -110,14 +111,17 @@ class _Outline:
         match op:
             case Arg(name, default):
                 value = self._given.get(name, self._globals.get(name) if default is None else word(default))
-                value = platform_args(self._platform).get(name) if value is None else value
+                value = self._automatic().get(name) if value is None else value
                 if value is not None:
                     scope.values[name] = value
             case Env(pairs):
                 scope.values |= {word(name): word(value) for name, value in pairs}
 
     def _outside(self) -> dict[str, str]:
-        return {**platform_args(self._platform), **self._globals}
+        return {**self._automatic(), **self._globals}
+
+    def _automatic(self) -> dict[str, str]:
+        return automatic_args(self._platform, self._given)
 
     def _from_word(self, text: str, span: Span) -> str:
         return self._expand(text, self._outside(), span, complete=self._globals_known)

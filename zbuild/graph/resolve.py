@@ -82,6 +82,9 @@ class Resolver:
     def _platform(self, instance: Instance, stage: Stage) -> Platform:
         text = self._expand(stage.platform, instance, stage.span)
         if not text:
+            if stage.platform:
+                hint = "give the build argument it needs, or a default"
+                self._diagnostics.error("bad-platform", f"the platform '{stage.platform}' is empty", stage.span, hint)
             return instance.platform
         try:
             return parse_platform(text)

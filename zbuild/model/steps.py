@@ -59,7 +59,8 @@ class RunStep:
     """Run `argv` in the image. `env` is everything set for it, in order; "" for `user` and `network` is the default.
 
     `programs` are files the run sees, and can execute: path and content.
-    `text` is what people are shown; it, `timeout` (nanoseconds, 0 = none), `retries` and the span are in no key.
+    `text` is what people are shown; it, `proxies` (variables that `env` wins over), `timeout` (nanoseconds, 0 = none),
+    `retries` and the span are in no key.
     """
 
     argv: tuple[str, ...]
@@ -70,6 +71,7 @@ class RunStep:
     origins: tuple[tuple[str, Origin], ...] = ()
     network: str = ""
     programs: Pairs = ()
+    proxies: Pairs = field(default=(), compare=False, repr=False)
     text: str = field(default="", compare=False)
     timeout: int = field(default=0, compare=False)
     retries: int = field(default=0, compare=False)

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, assert_never
 
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
-from zbuild.graph.instance import platform_args
+from zbuild.graph.instance import automatic_args
 from zbuild.model import ops
 from zbuild.model.image_config import HealthConfig
 from zbuild.model.mounts import mount_source, shows_files
 from zbuild.model.steps import CopyStep, FolderStep, RunStep, Selection
 from zbuild.plan.ports import expand_ports
+from zbuild.plan.proxies import proxy_settings
 from zbuild.plan.run_mounts import agent_socket, run_mounts
 from zbuild.syntax.words import WordError, expand, expand_text, expand_words
 
@@ -128,15 +129,11 @@ class _Scope:
 
     def _arg(self, op: ops.Arg) -> None:
         """Give a declared argument its value: given, its default, the global one, or the platform's; else unset."""
-        automatic = platform_args(self._vertex.platform)
-        if op.name in self._given:
-            self._args[op.name] = self._given[op.name]
-        elif op.default is not None:
+        outside = {**automatic_args(self._vertex.platform, {}), **dict(self._vertex.globals), **self._given}
+        if op.default is not None and op.name not in self._given:
             self._args[op.name] = self._word(op.default)
-        elif op.name in dict(self._vertex.globals):
-            self._args[op.name] = dict(self._vertex.globals)[op.name]
-        elif op.name in automatic:
-            self._args[op.name] = automatic[op.name]
+        elif op.name in outside:
+            self._args[op.name] = outside[op.name]
 
     def _workdir(self, op: ops.Workdir) -> None:
         path = self._absolute(self._word(op.path))
@@ -149,15 +146,17 @@ class _Scope:
         names = dict.fromkeys(mount_source(mount) for mount in mounts if shows_files(mount))
         agent = {"SSH_AUTH_SOCK": socket} if (socket := agent_socket(mounts)) else {}
         argv, programs = self._program(op) or (self._argv(op.command), ())
+        env = {**agent, **words, **{name: self._word(value) for name, value in op.env}}
         step = RunStep(
             argv=argv,
-            env=tuple({**agent, **words, **{name: self._word(value) for name, value in op.env}}.items()),
+            env=tuple(env.items()),
             user=self._config.user,
             workdir=self._config.workdir or "/",
             mounts=mounts,
             origins=tuple((name, self._origins[name]) for name in names),
             network="" if op.network == "default" else op.network,
             programs=programs,
+            proxies=proxy_settings(self._given, env),
             text=_shown("RUN", op.command),
             timeout=op.timeout,
             retries=self._vertex.settings.retries if op.retries is None else op.retries,

@@ -42,7 +42,7 @@ class Source(NamedTuple):
 class Seen:
     """What a selection looked at beyond the entries it returned; all paths are relative to the root.
 
-    `folders` were listed, `paths` looked up by name (None: nothing was there); `devices` are the folders' file systems.
+    `folders` were listed, `paths` looked up by name (None: nothing was there); `devices` are their file systems.
     """
 
     __slots__ = ("devices", "folders", "paths")
@@ -79,6 +79,7 @@ class Finder:
         """
         names = components(pattern)
         found = [Source(b"", b"", os.stat(self._prefix))]
+        self._seen.devices.add(found[0].info.st_dev)
         for at, name in enumerate(names):
             if any_depth and name == "**":
                 found = [deep for source in found for deep in self._all_folders(source)]
@@ -199,6 +200,7 @@ class Finder:
         except (FileNotFoundError, NotADirectoryError):
             self._seen.paths[path] = None
             return None
+        self._seen.devices.add(info.st_dev)
         if not stat.S_ISDIR(info.st_mode):
             self._seen.paths[path] = stamp_of(info)
         return info

@@ -67,7 +67,7 @@ def run(container: str, step: RunStep, isolation: Isolation, network: str, volum
     flags = [*isolation.flags(), "--network", network, "--workingdir", step.workdir]
     if step.user:
         flags += ["--user", step.user]
-    settings = tuple(f"{name}={value}" for name, value in step.env)
+    settings = tuple(f"{name}={value}" for name, value in (*step.proxies, *step.env))
     for setting in settings:
         flags += ["--env", setting]
     return Command(

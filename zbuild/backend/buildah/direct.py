@@ -55,7 +55,7 @@ def fits(step: RunStep, mounts: Sequence[RunMount], base: ImageConfig) -> bool:
 
 
 def _is_text(step: RunStep) -> bool:
-    words = (*step.argv, step.workdir, step.user, *(text for pair in step.env for text in pair))
+    words = (*step.argv, step.workdir, step.user, *(text for pair in (*step.env, *step.proxies) for text in pair))
     try:
         "".join(words).encode()
     except UnicodeEncodeError:

@@ -67,7 +67,7 @@ def runtime_spec(template: Spec, step: RunStep, env: Pairs, mounts: Sequence[Run
         **template["process"],
         "user": {"uid": user.uid, "gid": user.gid, "additionalGids": list(user.groups)},
         "args": list(step.argv),
-        "env": _env(template["process"]["env"], (*env, *step.env), place.hostname),
+        "env": _env(template["process"]["env"], (*step.proxies, *env, *step.env), place.hostname),
         "cwd": step.workdir,
     }
     return {

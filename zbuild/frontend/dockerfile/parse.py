@@ -102,10 +102,5 @@ class _Parser:
 
     def _begin_stage(self, statement: Statement) -> None:
         stage = parse_from(statement, self._problems)
-        earlier = next((other for other in self._stages if stage.name and other.name == stage.name), None)
-        if earlier:
-            message = f"there are two stages named '{stage.name}'"
-            hint = f"the other one is in line {earlier.span.line}"
-            self._problems.error("duplicate-stage", message, statement.span, hint)
         self._stages.append(stage)
         self._ops.append([])

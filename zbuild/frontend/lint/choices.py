@@ -15,11 +15,15 @@ _MOST_PARTS = 3
 
 @dataclass(frozen=True, slots=True)
 class LintChoices:
-    """Rules to leave out, experimental ones to check (`all` stands for all of them), and if findings are errors."""
+    """Rules to leave out, experimental ones to check (`all` stands for all of them), and if findings are errors.
+
+    `final`: what a file itself says does not count.
+    """
 
     skip: frozenset[str] = frozenset()
     experimental: frozenset[str] = frozenset()
     error: bool = False
+    final: bool = False
 
     def wants(self, name: str, *, experimental: bool) -> bool:
         """Say whether a rule is checked; as in BuildKit, `skip=all` does not touch experimental ones asked for."""
@@ -29,6 +33,8 @@ class LintChoices:
 
     def joined(self, other: LintChoices) -> LintChoices:
         """Return the choices of both."""
+        if self.final:
+            return self
         return LintChoices(
             self.skip | other.skip, self.experimental | other.experimental, error=self.error or other.error
         )

@@ -71,8 +71,15 @@ class _Printer:
         stages = self._definition.stages
         if len(stages) == 1 and not stages[0].name:
             return {**self._stage(stages[0]), **args} if not args else {**args, **self._stage(stages[0])}
+        self._check_names()
         named = {stage.name or f"stage{index}": self._stage(stage) for index, stage in enumerate(stages)}
         return {**args, "stages": named}
+
+    def _check_names(self) -> None:
+        for index, stage in enumerate(self._definition.stages):
+            if stage.name and self._stages[stage.name.lower()] != index:
+                message = f"a ZImagefile has no two stages of one name, as '{stage.name}' is"
+                self.problems.error("cannot-say", message, stage.span)
 
     def _lacks(self, what: str, op: ops.Op) -> None:
         self.problems.error("cannot-say", f"a ZImagefile has no {what}", op.span)

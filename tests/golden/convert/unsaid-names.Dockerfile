@@ -1,0 +1,3 @@
+FROM alpine AS one
+FROM busybox AS One
+RUN true
