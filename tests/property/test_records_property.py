@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zbuild.base.sealed import seal, unseal
 from zbuild.base.span import Span
 from zbuild.model import ops
 from zbuild.model.definition import Definition, NamedBase, NestedBuild, Stage
@@ -18,7 +19,6 @@ from zbuild.state.codec import Codec
 from zbuild.state.folder import StateFolder
 from zbuild.state.record import Record
 from zbuild.state.records import RecordStore
-from zbuild.state.sealed import seal, unseal
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

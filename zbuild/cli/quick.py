@@ -35,8 +35,8 @@ def try_quick(argv: list[str]) -> int | None:
         return None
     if not all(map(check, stamp["indexes"])):
         return None
-    for path, data in stamp["files"]:
-        _replace(path, data)
+    if stamp["files"] and not _write(stamp["files"]):
+        return None
     if stamp["told"] and sys.stderr:
         sys.stderr.write(up_to_date_text(stamp["images"], time.perf_counter() - started) + "\n")
     return 0
@@ -69,8 +69,12 @@ def _workspace(argv: list[str]) -> str:
     return folder
 
 
-def _replace(path: str, data: bytes) -> None:
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:  # noqa: PTH123
-        file.write(data)
-    os.replace(temporary, path)  # noqa: PTH105
+def _write(files: list[tuple[str, bytes]]) -> bool:
+    from zbuild.base.files import write_whole  # noqa: PLC0415 - only --metadata-file needs it
+
+    try:
+        for path, data in files:
+            write_whole(path, data)
+    except OSError:
+        return False  # the ordinary way says what is wrong
+    return True

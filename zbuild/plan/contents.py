@@ -8,14 +8,15 @@ touched on the same file system; a tree on another one is hashed anew each time.
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from zbuild.base.files import write_whole
+from zbuild.base.sealed import read_sealed, seal
 from zbuild.plan.fingerprint import hash_file
-from zbuild.plan.quickcheck import seal, unseal
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from zbuild.plan.sources import Stamp
 
 _CTIME = 2
@@ -52,7 +53,7 @@ class Contents:
     def __init__(self, root: bytes, file: Path) -> None:
         self._prefix = root.rstrip(b"/") + b"/"
         self._file = file
-        self._rows = _rows(unseal(b"contents", file))
+        self._rows = _rows(read_sealed("contents", file))
         self._used: set[bytes] = set()
         self._changed = False
 
@@ -76,7 +77,7 @@ class Contents:
         if self._changed:
             if len(self._rows) > 4 * len(self._used) + _SPARE:  # mostly of files that no one asks for any more
                 self._rows = {path: row for path, row in self._rows.items() if path in self._used}
-            replace(self._file, seal(b"contents", _columns(self._rows)))
+            write_whole(self._file, seal("contents", _columns(self._rows)))
             self._changed = False
 
 
@@ -91,17 +92,3 @@ def _rows(value: object) -> dict[bytes, _Row]:
     paths, numbers, digests = value
     stamps = zip(*[iter(numbers)] * 4, strict=True)
     return dict(zip(paths, zip(stamps, digests, strict=True), strict=True))
-
-
-def replace(file: Path, data: bytes) -> None:
-    """Put a file in place, whole or not at all. Raises OSError."""
-    handle, name = tempfile.mkstemp(prefix=file.name, dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(handle)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise

@@ -59,10 +59,7 @@ class Sources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One stage, ready to be decided upon. `items` is its material; `base` the image it starts from, if not built here.
-
-    `images` maps references in origins to their full names, for the backend.
-    """
+    """One stage, ready to be decided upon: `items` is its material, `base` the image it starts from, if not of here."""
 
     vertex: Vertex
     evaluation: Evaluation

@@ -63,8 +63,12 @@ def material(
 
     `base` is `scratch`, a manifest's digest, or the stage it starts from; `context` digests files of a context.
     """
-    start = Item("FROM", "backend", f"{FORMAT_VERSION} {backend} {vertex.platform} {vertex.settings.format}")
-    items = [start, Item("FROM", "base", base)]
+    items = [
+        Item("FROM", "backend", f"{backend}, keys of version {FORMAT_VERSION}"),
+        Item("FROM", "platform", str(vertex.platform)),
+        Item("FROM", "format", vertex.settings.format),
+        Item("FROM", "base", base),
+    ]
     for step in evaluation.steps:
         match step:
             case RunStep():

@@ -6,44 +6,16 @@ that were not there. `statindex` writes it, and only when nothing in it is racy.
 
 from __future__ import annotations
 
-import marshal
 import os
 
-import xxhash
+from zbuild.base.sealed import read_sealed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     # root; (folder, whether its own stat data counts, names in it); 4 numbers for each of these; what is not there
     Watch: TypeAlias = tuple[bytes, list[tuple[bytes, bool, list[bytes]]], list[int], list[bytes]]
-
-_FORMAT = b"zbuild %s 1\n"
-_DIGEST_SIZE = 16
-
-
-def seal(kind: bytes, value: object) -> bytes:
-    """Return plain builtin values as bytes, which `unseal` with the same kind takes back."""
-    payload = marshal.dumps(value, 2)  # type: ignore[arg-type] # lists, tuples, bytes and numbers
-    return _FORMAT % kind + xxhash.xxh3_128_digest(payload) + payload
-
-
-def unseal(kind: bytes, file: str | os.PathLike[str]) -> object:
-    """Return the value a file holds, None when there is none, or it is damaged or of another kind. Never raises."""
-    try:
-        with open(file, "rb", buffering=0) as stream:
-            data = stream.readall()
-    except OSError:
-        return None
-    header = _FORMAT % kind
-    start = len(header) + _DIGEST_SIZE
-    payload = memoryview(data)[start:]
-    if not data.startswith(header) or data[len(header) : start] != xxhash.xxh3_128_digest(payload):
-        return None
-    try:
-        return marshal.loads(payload)  # noqa: S302 - plain values behind our own checksum, in our own folder
-    except (EOFError, TypeError, ValueError):
-        return None
 
 
 def check(file: str | os.PathLike[str]) -> bool:
@@ -51,7 +23,7 @@ def check(file: str | os.PathLike[str]) -> bool:
 
     Changes the working folder while it looks (that halves the cost of a stat), so no other thread may run.
     """
-    watch = unseal(b"watch", file)
+    watch: Any = read_sealed("watch", file)
     if not isinstance(watch, tuple):
         return False
     try:

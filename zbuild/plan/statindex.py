@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zbuild.base.digest import xxh
 from zbuild.base.errors import StateError
-from zbuild.plan.contents import Contents, Moment, begin, replace
+from zbuild.base.files import write_whole
+from zbuild.base.sealed import seal
+from zbuild.plan.contents import Contents, Moment, begin
 from zbuild.plan.fingerprint import digest_entries, digest_stamps
 from zbuild.plan.ignore import Ignore
-from zbuild.plan.quickcheck import seal
 from zbuild.plan.sources import Seen, SelectionError, join
 from zbuild.plan.tree import select
 
@@ -141,9 +142,9 @@ class StatIndex:
         merged = _merged(self._scans.values())
         if merged is None:
             return
-        data = seal(b"watch", _watch_value(self._root.rstrip(b"/") + b"/", *merged))
+        data = seal("watch", _watch_value(self._root.rstrip(b"/") + b"/", *merged))
         if not watch.exists() or watch.read_bytes() != data:
-            replace(watch, data)
+            write_whole(watch, data)
         others = sorted(watch.parent.glob(f"{self._file.stem}.*.watch"), key=_mtime, reverse=True)
         for old in others[_KEPT_WATCHES:]:
             old.unlink(missing_ok=True)

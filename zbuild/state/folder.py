@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zbuild.base.errors import StateError
+from zbuild.base.files import TEMPORARY, write_whole
 from zbuild.state.faults import state_fault
 
 if TYPE_CHECKING:
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 NAME = ".zbuild"
 _SUBFOLDERS = ("stat", "plan", "logs", "mounts")
-_TEMPORARY = ".tmp"
 # The signature is fixed by the Cache Directory Tagging Specification, https://bford.info/cachedir/
 _CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is zbuild's. It can be deleted at any time: the next build is slower, never wrong.
@@ -85,13 +84,13 @@ class StateFolder:
     def sweep(self) -> None:
         """Remove the temporary files that killed processes left; those of living ones stay."""
         for folder in (self.path, *(self.path / name for name in _SUBFOLDERS)):
-            for path in folder.glob(f".*{_TEMPORARY}"):
+            for path in folder.glob(f".*{TEMPORARY}"):
                 if not _writer_lives(path.name):
                     path.unlink(missing_ok=True)
 
 
 def _writer_lives(name: str) -> bool:
-    pid = name.removesuffix(_TEMPORARY).rpartition(".")[2].partition("-")[0]
+    pid = name.removesuffix(TEMPORARY).rpartition(".")[2].partition("-")[0]
     if not pid.isdigit():
         return False
     try:
@@ -104,20 +103,13 @@ def _writer_lives(name: str) -> bool:
 
 
 def atomic_write(path: Path | str, data: bytes) -> None:
-    """Replace a file's content so that a crash or a power cut at any point leaves the old or the new, never half.
+    """Replace a file's content, whole or not at all (see `base.files`).
 
-    The new content is durable on return: the file and its folder are synced. Raises StateError, naming the path:
-    disk-full, state-read-only or state-io.
+    Raises StateError, naming the path: disk-full, state-read-only or state-io.
     """
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}{_TEMPORARY}")  # noqa: PTH118 - called for paths of both kinds
     try:
-        _write_synced(temporary, data)
-        os.replace(temporary, path)  # noqa: PTH105 - likewise
-        _sync_folder(folder or ".")
+        write_whole(path, data)
     except OSError as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)  # noqa: PTH108 - likewise
         raise state_fault(error, path) from error
 
 
@@ -127,20 +119,3 @@ def keep_newest(folder: Path, suffix: str, count: int) -> None:
         found = [(entry.stat().st_mtime_ns, entry.path) for entry in entries if entry.name.endswith(suffix)]
         for _, path in sorted(found, reverse=True)[count:]:
             os.unlink(path)  # noqa: PTH108 - scandir gives texts
-
-
-def _write_synced(path: str, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:
-        view = memoryview(data)
-        while view:
-            view = view[file.write(view) :]
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: str) -> None:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zbuild.base.sealed import read_sealed, seal
 from zbuild.state.folder import atomic_write, keep_newest
-from zbuild.state.sealed import read_sealed, seal
 
 if TYPE_CHECKING:
     from zbuild.state.folder import StateFolder

@@ -11,7 +11,7 @@ import os
 
 import xxhash
 
-from zbuild.state.sealed import read_sealed, seal
+from zbuild.base.sealed import read_sealed, seal
 
 _KIND = "stamp"
 _KEPT = 64  # each command line has its own

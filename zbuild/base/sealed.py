@@ -12,6 +12,10 @@ import xxhash
 
 import zbuild
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import os
+
 FORMAT = 2
 _DIGEST_SIZE = 16
 
@@ -46,7 +50,7 @@ def unseal(kind: str, data: bytes) -> object | None:
     return value
 
 
-def read_sealed(kind: str, path: str) -> object | None:
+def read_sealed(kind: str, path: str | os.PathLike[str]) -> object | None:
     """Return the value a file holds, or None when there is none to be had. Never raises."""
     try:
         with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - pathlib costs more than the whole fast path
