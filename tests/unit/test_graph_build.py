@@ -281,3 +281,16 @@ def test_a_stage_may_have_the_name_of_its_own_base() -> None:
     graph = stages_of("FROM alpine AS alpine\nFROM alpine\nCOPY a /")
     assert graph.by_id()["api/alpine"].base == FromReference("docker.io/library/alpine:latest")
     assert graph.by_id()["api"].base == FromVertex("api/alpine")
+
+
+def test_what_can_be_read_and_not_built_is_refused_where_it_would_be_built() -> None:
+    refused = "FROM scratch AS {}\nRUN --security=insecure a\nRUN --device=b,required --device=c a\nRUN []\n"
+    text = f"{refused.format('unused')}{refused.format('base')}ONBUILD RUN --device=d e\nFROM base\n"
+    with pytest.raises(BuildFileError) as error:
+        graph_of([ImageSpec("api", context="api")], {"api/Dockerfile": text})
+    assert sorted((item.span.line if item.span else 0, item.message) for item in error.value.diagnostics) == [
+        (6, "RUN --security=insecure is not supported"),
+        (7, "RUN --device is not supported"),
+        (8, "RUN needs a command"),
+        (10, "ONBUILD of the base: RUN --device is not supported"),
+    ]

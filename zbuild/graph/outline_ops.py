@@ -65,6 +65,8 @@ def _row(name: str, *arguments: str, **more: object) -> Plain:
 
 def _run(op: ops.Run, word: Word) -> Plain:
     flags: Plain = {"network": op.network} if op.network else {}
+    flags |= {"security": "insecure"} if op.insecure else {}
+    flags |= {"device": list(op.devices)} if op.devices else {}
     mounts = [{name: _value(value, word) for name, value in _mount(_read(mount, word)).items()} for mount in op.mounts]
     more: Plain = {"env": [f"{name}={word(value)}" for name, value in op.env]} if op.env else {}
     if op.timeout:

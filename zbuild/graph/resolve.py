@@ -10,6 +10,7 @@ from zbuild.base.platform import parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
+from zbuild.graph.unbuildable import unbuildable
 from zbuild.model.contexts import FolderContext, ReferenceContext
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.mounts import mount_source
@@ -62,6 +63,7 @@ class Resolver:
             assert isinstance(stage.base, NamedBase)  # noqa: S101 - nothing else has a context's name
             copy = Copy((".",), "/", source=stage.base.text, span=stage.span)
             base, stage = FromScratch(), replace(stage, ops=(copy, *stage.ops))
+        self._diagnostics.items += unbuildable(stage.ops)
         stage = self._with_triggers(stage, base)
         names = dict(source_names(stage.ops))
         sources = tuple((text, self._source(instance, index, text, span)) for text, span in names.items())
@@ -210,7 +212,9 @@ def with_triggers(stage: Stage, triggers: Sequence[str]) -> Stage:
         return stage
     from zbuild.frontend.dockerfile.triggers import parse_trigger  # noqa: PLC0415 - few bases have any
 
-    ops = (op for trigger in triggers for op in parse_trigger(trigger, stage.span))
+    ops = [op for trigger in triggers for op in parse_trigger(trigger, stage.span)]
+    if refused := list(unbuildable(ops)):
+        raise BuildFileError([replace(item, message=f"ONBUILD of the base: {item.message}") for item in refused])
     return replace(stage, ops=(*ops, *stage.ops))
 
 

@@ -167,7 +167,7 @@ class Run:
     """Runs a command. `env` holds for this run alone; `timeout` is in nanoseconds, 0 = none; `network` "" = default.
 
     `heredoc` is the name of the here-document that the command's text is, when it is nothing else: a text that begins
-    with `#!` is then a program of that name.
+    with `#!` is then a program of that name. `insecure` asks for a run without a sandbox, `devices` for devices.
     """
 
     command: Command
@@ -177,6 +177,8 @@ class Run:
     timeout: int = 0
     retries: int | None = None
     heredoc: str = ""
+    insecure: bool = False
+    devices: tuple[str, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zbuild.model.mounts import WrittenMount
     from zbuild.model.ops import Command, Op
 
-_RUN_FLAGS: Mapping[str, FlagKind] = {"mount": "list", "network": "text", "security": "text", "device": "later"}
+_RUN_FLAGS: Mapping[str, FlagKind] = {"mount": "list", "network": "text", "security": "text", "device": "list"}
 _NETWORKS = ("default", "none", "host")
 _SECURITIES = ("sandbox", "insecure")
 _HEALTH_TIMES = ("interval", "timeout", "start-period", "start-interval")
@@ -35,15 +35,22 @@ _MAX_RETRIES = 2**31 - 1
 
 
 def run(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
-    """RUN: its mounts and network, and its command."""
+    """RUN: its mounts and network, and its command.
+
+    What zbuild cannot run is read all the same; it is refused when it is to be built.
+    """
     flags = read_flags(statement, _RUN_FLAGS, problems)
     command, heredoc = _with_heredocs(statement) or (_command(statement, statement.arguments, problems), "")
-    if command == ExecForm(()):
-        problems.error("missing-argument", "RUN needs a command", statement.arguments_span)
-    mounts = _mounts(flags, problems)
-    network = _network(flags, statement.span, problems)
-    _check_security(flags, statement.span, problems)
-    return (Run(command, mounts, network=network, heredoc=heredoc, span=statement.span),) if command else ()
+    made = Run(
+        command or ShellForm(""),
+        _mounts(flags, problems),
+        network=_network(flags, statement.span, problems),
+        heredoc=heredoc,
+        insecure=_is_insecure(flags, statement.span, problems),
+        devices=flags.texts("device"),
+        span=statement.span,
+    )
+    return (made,) if command else ()
 
 
 def cmd(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
@@ -141,15 +148,12 @@ def _network(flags: Flags, default: Span, problems: Diagnostics) -> str:
     return "" if name == "default" else name
 
 
-def _check_security(flags: Flags, default: Span, problems: Diagnostics) -> None:
-    """Refuse all but a sandbox, which every RUN has."""
+def _is_insecure(flags: Flags, default: Span, problems: Diagnostics) -> bool:
     name = flags.text("security")
-    span = flags.span("security", default)
-    if name == "insecure":
-        problems.error("not-yet", "RUN --security=insecure is not supported", span, "every RUN is in a sandbox")
-    elif flags.all("security") and name != "sandbox":
+    if flags.all("security") and name not in _SECURITIES:
         hint = did_you_mean(name, _SECURITIES)
-        problems.error("bad-flag", "--security is sandbox or insecure", span, hint)
+        problems.error("bad-flag", "--security is sandbox or insecure", flags.span("security", default), hint)
+    return name == "insecure"
 
 
 def _health_time(flags: Flags, name: str, default: Span, problems: Diagnostics) -> int:

@@ -30,7 +30,7 @@ _NAMES = {
     "retries": "'retries'",
     "source": "'from'",
 }
-_RUN_FIELDS = ("command", "mounts", "network", "heredoc")
+_RUN_FIELDS = ("command", "mounts", "network", "heredoc", "insecure", "devices")
 
 
 def print_dockerfile(definition: Definition) -> Printed:
@@ -103,6 +103,8 @@ class _Printer:
     def _run_flags(self, op: ops.Run) -> str:
         flags = [f"--mount={self._flag(_mount(mount))}" for mount in op.mounts]
         flags += [f"--network={op.network}"] if op.network else []
+        flags += ["--security=insecure"] if op.insecure else []
+        flags += [f"--device={self._flag(device)}" for device in op.devices]
         return "".join(f"{flag} " for flag in flags)
 
     def _copy_flags(self, op: ops.Copy) -> str:
