@@ -128,7 +128,7 @@ def test_unknown_images_stages_and_groups(repo: Monorepo) -> None:
 
 
 def test_what_is_not_done_yet_is_refused_by_name(repo: Monorepo) -> None:
-    repo.write("api/Dockerfile", "FROM scratch\nRUN --security=insecure x\nADD https://example.com/x /x\n")
+    repo.write("api/Dockerfile", "FROM scratch\nRUN --security=insecure x\nRUN --device=x y\n")
     repo.write("web/ZImagefile", "wasm: {target: preview2}\n")
     said = refused(repo)
     assert "api/Dockerfile:2:" in said

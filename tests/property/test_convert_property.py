@@ -179,6 +179,9 @@ class _Anything(MemorySources):
     def digest(self, origin, selection) -> str:
         return f"{origin.path} {selection}"
 
+    def remote(self, origin, pull) -> str:  # noqa: ARG002
+        return origin.shown
+
 
 def _readable() -> list[str]:
     found = []

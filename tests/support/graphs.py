@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, RegistryError
 from zbuild.frontend.dockerfile.parse import parse_dockerfile
 from zbuild.graph.build import build_graph
 from zbuild.model.image_config import ImageConfig
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Graph
     from zbuild.model.definition import Definition
     from zbuild.model.project import Group, ImageSpec
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
@@ -61,11 +62,12 @@ def graph_of(
 
 @dataclass
 class MemorySources:
-    """Contexts as texts by source path; base images by reference."""
+    """Contexts as texts by source path; base images by reference; what other machines hold by URL."""
 
     contents: dict[str, str] = field(default_factory=dict)
     bases: dict[str, ImageConfig] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    remotes: dict[str, str] = field(default_factory=dict)
 
     def base(self, reference: str, platform: Platform, pull: str) -> FakeBase:  # noqa: ARG002
         return FakeBase(self.digests.get(reference, f"sha256:{reference}"), self.bases.get(reference, ImageConfig()))
@@ -84,6 +86,14 @@ class MemorySources:
                 raise SelectionError(source, f"there is no '{source}' in the context")
             found.append(self.contents[path])
         return "+".join(found)
+
+    def remote(self, origin: RemoteOrigin, pull: str) -> str:  # noqa: ARG002
+        if getattr(origin, "checksum", ""):
+            return origin.checksum
+        if origin.shown not in self.remotes:
+            message = f"{origin.shown} cannot be fetched: the server answers 404 Not Found"
+            raise RegistryError("fetch-failed", message, hint="check the URL")
+        return self.remotes[origin.shown]
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from zbuild.base.errors import BuildFileError
 from zbuild.model.image_config import HealthConfig, ImageConfig
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 from zbuild.model.project import ImageSpec
+from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
 from zbuild.plan.describe import describe
 from zbuild.plan.evaluate import DEFAULT_PATH
@@ -222,9 +223,63 @@ def test_what_is_no_port_is_refused(text: str) -> None:
         expand_ports(text)
 
 
-def test_a_remote_source_that_only_shows_after_expansion_is_refused() -> None:
-    with pytest.raises(BuildFileError, match="not supported yet"):
-        config("ARG URL=https://example.com/x.tar\nADD $URL /")
+class AnyUrl(AnyFile):
+    def remote(self, origin, pull) -> str:  # noqa: ARG002
+        return f"what is at {origin.shown}"
+
+
+def added(text: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(AnyFile, "remote", AnyUrl.remote)
+    return steps(text)
+
+
+def test_sources_on_other_machines_are_steps_of_their_own_in_order(monkeypatch) -> None:
+    found = added("ARG U=https://h.test/u?x=1\nADD a b $U c git@h.test:r#v:d/e <<EOF /x\nEOF\n", monkeypatch)
+    origins = [step.origin if isinstance(step.origin, UrlOrigin | GitOrigin) else None for step in found]
+    assert origins == [
+        None,
+        UrlOrigin("https://h.test/u?x=1", "u"),
+        None,
+        GitOrigin("git@h.test:r", "v", "d/e"),
+        None,
+    ]
+    assert [step.selection.sources for step in found] == [("a", "b"), ("u",), ("c",), ("d/e",), ()]
+    assert {step.dest for step in found} == {"/x/"}
+    assert [step.extract for step in found] == [True, False, True, False, True]
+    assert [step.text for step in found][1] == "ADD https://h.test/u?x=1 /x"
+    assert found[-1].inline == (("EOF", ""),)
+    assert added("ADD https://h.test/u /x", monkeypatch)[0].dest == "/x"
+
+
+@pytest.mark.parametrize(("flag", "unpacked"), [("", "L"), ("--unpack", "LU"), ("--unpack=false", "")])
+def test_which_archives_are_unpacked(monkeypatch, flag, unpacked) -> None:
+    local, url, git = added(f"ADD {flag} a.tar https://h.test/u.tar git://h.test/r /x/", monkeypatch)
+    assert "L" * local.extract + "U" * url.extract + "G" * git.extract == unpacked
+
+
+def test_a_name_at_a_url_is_no_pattern(monkeypatch) -> None:
+    (step,) = added("ADD https://h.test/%5Ba%5D%2A%3F%5C /x/", monkeypatch)
+    assert step.selection.sources == ("\\[a\\]\\*\\?\\\\".replace("\\]", "]"),)
+
+
+def test_credentials_of_urls_are_in_no_text(monkeypatch) -> None:
+    (step,) = added("ARG TOKEN=hush\nADD https://me:$TOKEN@h.test/u /x/", monkeypatch)
+    assert step.origin.credentials == "me:hush"
+    assert "hush" not in step.text + repr(step)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ARG U=https://h.test/u\nCOPY $U /", "ADD does"),
+        ("ARG U=ftp://h.test/u\nADD $U /", "not 'ftp://'"),
+        ("ARG U=a\nADD --checksum=$U $U /", "exactly one source, a URL"),
+        ("ARG S=1\nADD --checksum=$S https://h.test/u /", "64 hex digits"),
+    ],
+)
+def test_what_only_shows_after_expansion(text, message) -> None:
+    with pytest.raises(BuildFileError, match=message):
+        config(text)
 
 
 def test_a_lone_here_document_is_the_script_or_a_program() -> None:

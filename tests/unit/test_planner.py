@@ -3,7 +3,7 @@
 import pytest
 from support.graphs import World, graph_of
 
-from zbuild.base.errors import BuildFileError
+from zbuild.base.errors import BuildFileError, MissingImagesError
 from zbuild.model.project import ImageSpec
 from zbuild.plan.planner import make_plan
 
@@ -208,3 +208,47 @@ def test_what_a_bind_mount_shows_is_in_the_key(world) -> None:
     text = "FROM scratch\nRUN --mount=type=bind,from=reg.example/x,source=/{},target=/m cat /m/f"
     world.build(graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": text.format("a")}))
     assert world.actions(graph_of([ImageSpec("a", context="a")], {"a/Dockerfile": text.format("b")})) == {"a": "run"}
+
+
+REMOTE = {"a/Dockerfile": "FROM scratch\nADD https://h.test/x /\nADD git://h.test/r#main /r\n"}
+
+
+def test_what_is_at_a_url_is_in_the_key_and_where_it_is_is_not(world) -> None:
+    world.sources.remotes = {
+        "https://h.test/x": "sha256:1",
+        "git://h.test/r#main": "c1",
+        "https://mirror.test/x": "sha256:1",
+    }
+    image = [ImageSpec("a", context="a")]
+    world.build(graph_of(image, REMOTE))
+    assert world.actions(
+        graph_of(image, {"a/Dockerfile": REMOTE["a/Dockerfile"].replace("h.test/x", "mirror.test/x")})
+    ) == {"a": "cached"}
+    pinned = {"a/Dockerfile": REMOTE["a/Dockerfile"].replace("ADD https", f"ADD --checksum=sha256:{'1' * 64} https")}
+    assert world.actions(graph_of(image, pinned)) == {"a": "run"}
+    world.sources.remotes["https://h.test/x"] = "sha256:2"
+    decision = world.decide(graph_of(image, REMOTE))["a"]
+    assert (decision.action, decision.reason) == ("run", "content of ADD https://h.test/x / changed")
+    assert [(change.what, change.old, change.new) for change in decision.changes] == [
+        ("content", "sha256:1", "sha256:2")
+    ]
+
+
+@pytest.mark.parametrize("flag", ["--keep-git-dir", "--chown=1", "--chmod=0600"])
+def test_how_a_commit_lands_is_in_the_key(world, flag) -> None:
+    world.sources.remotes = {"https://h.test/x": "sha256:1", "git://h.test/r#main": "c1"}
+    image = [ImageSpec("a", context="a")]
+    world.build(graph_of(image, REMOTE))
+    changed = {"a/Dockerfile": REMOTE["a/Dockerfile"].replace("ADD git", f"ADD {flag} git")}
+    assert world.actions(graph_of(image, changed)) == {"a": "run"}
+
+
+def test_all_urls_that_cannot_be_had_are_told_with_their_places(world) -> None:
+    with pytest.raises(MissingImagesError) as raised:
+        world.decide(graph_of([ImageSpec("a", context="a")], REMOTE))
+    told = [(str(problem.span), problem.message.split()[0], problem.hint) for problem in raised.value.diagnostics]
+    assert told == [
+        ("a/Dockerfile:2:1", "https://h.test/x", "check the URL"),
+        ("a/Dockerfile:3:1", "git://h.test/r#main", "check the URL"),
+    ]
+    assert raised.value.exit_code == 4

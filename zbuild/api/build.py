@@ -131,7 +131,7 @@ class Build:
             on_done=self._on_done,
             on_failed=self._on_failed,
             on_skipped=self._on_skipped,
-            cancel=session.backend.cancel,
+            cancel=session.cancel,
         )
 
     def _job(self, vertex: Vertex, runner: StageRunner, running: set[str]) -> Job:

@@ -22,12 +22,14 @@ class Proof:
     """Files that were as their rows say when the build ended well, and the stat indexes that cover the contexts.
 
     `environment` are the variables that the build files asked for, with what their values hash to.
+    `until` is the unix time at which a URL must be looked at again; infinite where nothing of the kind is used.
     """
 
     root: Path
     rows: tuple[Row, ...]
     indexes: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
+    until: float = float("inf")
 
     def sealed(self, folder: StateFolder) -> Proof:
         """Return the proof with the records' file as it is once closed: nobody may add or drop a record after it."""
@@ -43,9 +45,10 @@ def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tu
     users = tuple(stat_row(path) for path in (*sorted(session.sources.ignore_files), *searched))
     rows = (*loaded.rows, *users)
     again = any(vertex.settings.no_cache for vertex in loaded.graph.vertices)
-    if again or not build.repeatable or not loaded.settled or not settled(users, build.began):
+    until = session.remotes.fresh_until
+    if again or not until or not build.repeatable or not loaded.settled or not settled(users, build.began):
         return None
     indexes = session.sources.save()
     # The images' files are written by the backend alone, each time under a new inode.
     store = tuple(stat_row(row[0]) for row in session.backend.store_stamp())
-    return Proof(session.root, (*rows, *store), indexes, loaded.environment)
+    return Proof(session.root, (*rows, *store), indexes, loaded.environment, until)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zbuild.api.graphs import file_clock
 from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.select import choose_backend
+from zbuild.fetch.remotes import Remotes
 from zbuild.plan.describe import describe
 from zbuild.plan.planner import decide, make_plan
 from zbuild.state.machine import MachineMemory
@@ -43,7 +44,8 @@ class Session:
             state=self._folder.path,
             memory=MachineMemory(self.records.memory),
         )
-        self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull)
+        self.remotes = Remotes(self._folder.fetched, self._notice)
+        self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull, self.remotes)
         return self
 
     def __exit__(
@@ -69,6 +71,11 @@ class Session:
     def clock(self) -> int:
         """Return the file system's idea of now, in nanoseconds."""
         return file_clock(self._folder)
+
+    def cancel(self) -> None:
+        """Stop all that is being built or fetched."""
+        self.backend.cancel()
+        self.remotes.cancel()
 
     def jobs(self) -> int:
         """Return how many stages may run at once."""

@@ -19,6 +19,8 @@ from zbuild.plan.statindex import StatIndex
 if TYPE_CHECKING:
     from zbuild.backend.protocol import Backend, BaseImage, PullPolicy
     from zbuild.base.platform import Platform
+    from zbuild.fetch.remotes import Remotes
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.fingerprint import TreeDigest
 
@@ -30,8 +32,9 @@ _STATE = ("**/.zbuild",)
 class WorkspaceSources:
     """Answers from the workspace's folders and the backend's store; each question once a run."""
 
-    def __init__(self, root: Path, stat_folder: Path, backend: Backend, pull: PullPolicy) -> None:
+    def __init__(self, root: Path, stat_folder: Path, backend: Backend, pull: PullPolicy, remotes: Remotes) -> None:
         self.root = root
+        self.remotes = remotes
         self._stat_folder = stat_folder
         self._backend = backend
         self._pull = pull
@@ -93,6 +96,14 @@ class WorkspaceSources:
         """Return the state that a selection's files were in when last digested; "" when they would not stand still."""
         with self._lock:
             return self._index(origin.path).stamps(selection, origin.ignore)
+
+    def remote(self, origin: RemoteOrigin, pull: str) -> str:
+        """Return what names the files of another machine now. Raises RegistryError."""
+        return self.remotes.identity(origin, pull or self._pull)
+
+    def fetched(self, origin: RemoteOrigin, pull: str) -> str:
+        """Return a folder that holds the files of another machine. Raises RegistryError."""
+        return self.remotes.folder(origin, pull or self._pull)
 
     def _index(self, path: str) -> StatIndex:
         if path not in self._indexes:

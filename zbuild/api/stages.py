@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.names import log_names
 from zbuild.backend.protocol import BaseImage, StageBuild
-from zbuild.base.errors import StageError
+from zbuild.base.errors import RegistryError, StageError
 from zbuild.events.types import StageFinished, StageStarted
 from zbuild.graph.types import FromVertex
 from zbuild.model.mounts import shows_files
+from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection, StageOrigin, takes_from_context
 from zbuild.plan.describe import describe_stage
 from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
     from zbuild.events.types import Action
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
@@ -138,6 +140,7 @@ class StageRunner:
         self._setup.emit(StageStarted(name, reason, len(order.steps)))
         self._setup.records.begin(key, order.names)
         bound = self._bound(described)
+        order = replace(order, fetched=self._fetched(described))
         result = self._setup.backend.build(order, self._setup.emit)
         if not (self._unchanged(described, result) and self._bound(described) == bound):
             self._setup.backend.remove([result.image_id])
@@ -201,6 +204,17 @@ class StageRunner:
                 elif isinstance(origin, ImageOrigin):
                     image = self._setup.sources.base(origin.reference, vertex.platform, vertex.settings.pull)
                     found[origin.reference] = image.image_id
+        return found
+
+    def _fetched(self, described: Described) -> dict[RemoteOrigin, str]:
+        """Return where the files lie that ADD takes from other machines, fetching them if it must be."""
+        found = {}
+        for step in described.evaluation.steps:
+            if isinstance(step, CopyStep) and isinstance(step.origin, UrlOrigin | GitOrigin):
+                try:
+                    found[step.origin] = self._setup.sources.fetched(step.origin, described.vertex.settings.pull)
+                except RegistryError as error:
+                    raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
         return found
 
     def _unchanged(self, described: Described, result: StageResult) -> bool:

@@ -189,6 +189,7 @@ class Workspace:
                 _drop_if_empty(logs)
             report = make_report(graph, build, started)
             proof = make_proof(loaded, session, build, self._searched)
+            session.remotes.drop_unused()
         return report if proof is None else report.with_proof(proof.sealed(folder))
 
     def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:

@@ -16,9 +16,9 @@ HIDDEN = "***"
 class Command:
     """One program with its arguments; never a shell line.
 
-    `env` is added to zbuild's own environment. `stdin` is all the program can read. `timeout` and `silence` are
-    seconds, 0 = none: how long it may take, and how long it may write nothing. `redact` are texts never to be printed.
-    `umask` -1 is zbuild's own.
+    `env` is added to zbuild's own environment, less the variables in `drop`. `stdin` is all the program can read.
+    `timeout` and `silence` are seconds, 0 = none: how long it may take, and how long it may write nothing. `redact` are
+    texts never to be printed. `umask` -1 is zbuild's own.
     """
 
     argv: tuple[str, ...]
@@ -29,6 +29,7 @@ class Command:
     silence: float = 0
     redact: tuple[str, ...] = ()
     umask: int = -1
+    drop: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return shlex.join(hide(argument, self.redact) for argument in self.argv)

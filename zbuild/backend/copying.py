@@ -16,7 +16,7 @@ from zbuild.backend.faults import is_disk_full, system_error
 from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
-from zbuild.model.steps import ContextOrigin
+from zbuild.model.steps import ContextOrigin, keeps_owners
 from zbuild.plan.fingerprint import digest_stamps, kept_xattrs
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import Ignore
@@ -126,7 +126,7 @@ class _Copy:
                 self.root.put_folder(folder, Attributes(0o755, *owner))
 
     def _attributes(self, entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> Attributes:
-        kept = (0, 0) if isinstance(self.step.origin, ContextOrigin) else (entry.uid, entry.gid)
+        kept = (entry.uid, entry.gid) if keeps_owners(self.step.origin) else (0, 0)
         uid, gid = owner or kept
         mtime_ns = entry.stamp[1]
         return Attributes(entry.mode if mode is None else mode, uid, gid, mtime_ns)
@@ -161,14 +161,14 @@ class _Copy:
         raise StageError("source-changed", message, span=self.step.span)
 
     def _with_xattrs(self, attributes: Attributes, descriptor: int) -> Attributes:
-        """Add what a stage or image gave its file; files of a context carry none into an image."""
-        if isinstance(self.step.origin, ContextOrigin):
+        """Add what a stage or image gave its file; others carry none into an image."""
+        if not keeps_owners(self.step.origin):
             return attributes
         xattrs = kept_xattrs(descriptor)
         return replace(attributes, xattrs=xattrs) if xattrs else attributes
 
     def _unpack(self, entry: Entry, folder: bytes, owner: tuple[int, int] | None) -> bool:
-        """Unpack a local archive (ADD). Returns False for what is none, which is copied like any file."""
+        """Unpack an archive (ADD). Returns False for what is none, which is copied like any file."""
         if entry.kind != "file":
             return False
         with self._open(entry) as file, open_archive(file) as archive:

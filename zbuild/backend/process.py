@@ -33,6 +33,7 @@ _CHUNK = 65536
 _FOREVER = float("inf")
 _INSTALL = {
     "buildah": "install it: apt-get install buildah",
+    "git": "install it: apt-get install git",
 }
 
 
@@ -109,7 +110,7 @@ def _start(command: Command, stack: ExitStack) -> subprocess.Popen[bytes]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=command.cwd or None,
-            env={**os.environ, **dict(command.env)} if command.env else None,
+            env=_environment(command),
             start_new_session=True,
             umask=command.umask,
             bufsize=0,
@@ -117,6 +118,13 @@ def _start(command: Command, stack: ExitStack) -> subprocess.Popen[bytes]:
     except (OSError, ValueError) as error:
         raise _start_error(command, error) from error
     return stack.enter_context(process)
+
+
+def _environment(command: Command) -> dict[str, str] | None:
+    if not command.env and not command.drop:
+        return None
+    kept = {name: value for name, value in os.environ.items() if name not in command.drop}
+    return kept | dict(command.env)
 
 
 def _input(data: bytes, stack: ExitStack) -> IO[bytes] | int:

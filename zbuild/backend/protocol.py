@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.image_config import ImageConfig
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Selection, Step
 
 PullPolicy: TypeAlias = Literal["newer", "always", "never", "missing"]
@@ -42,8 +43,8 @@ class StageBuild:
 
     `base` None is scratch. `images` maps vertex ids and references in the steps' origins to image ids. `names` are
     tags to commit under ("" or none: the backend's own name for the key). `exports` are selections of the result
-    whose digests are wanted. `log` is the file that all output also goes to.
-
+    whose digests are wanted. `log` is the file that all output also goes to. `fetched` says in which folders of this
+    machine the files lie that ADD takes from other machines.
     """
 
     stage: str
@@ -58,6 +59,7 @@ class StageBuild:
     format: Literal["oci", "docker"] = "oci"
     annotations: tuple[tuple[str, str], ...] = ()
     log: str = ""
+    fetched: Mapping[RemoteOrigin, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

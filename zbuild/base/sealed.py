@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
 
-FORMAT = 2
+FORMAT = 3
 _DIGEST_SIZE = 16
 
 

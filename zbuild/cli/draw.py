@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ _WRONG_USAGE = 2
 _INTERRUPTED = 130  # 128 + SIGINT
 _LARGEST_SOURCE = 4 * 1024 * 1024  # bytes; a bigger file is no build file worth showing
 _WIDEST_SOURCE = 160  # characters of a source line
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s\"']+(?=@)")
 
 
 class Sources:
@@ -83,7 +85,7 @@ def error_lines(error: BaseException, root: Path, palette: Palette) -> list[str]
         case BuildFileError():
             return _many_lines(error.diagnostics, "in the build files", Sources(root), palette)
         case MissingImagesError():
-            return _many_lines(error.diagnostics, "with images that are not built here", Sources(root), palette)
+            return _many_lines(error.diagnostics, "with what comes from elsewhere", Sources(root), palette)
     return diagnostic_lines(_diagnostic(error), Sources(root), palette)
 
 
@@ -129,7 +131,7 @@ def _source_lines(span: Span, sources: Sources, palette: Palette) -> list[str]:
         return []
     before = printable_width(source[: span.column - 1])
     gutter = f"{span.line:>5}"
-    shown = _plain_characters(source)
+    shown = _CREDENTIALS.sub(lambda found: "*" * len(found[0]), _plain_characters(source))
     start = max(0, before - _WIDEST_SOURCE // 2) if len(shown) > _WIDEST_SOURCE else 0
     text = shown[start : start + _WIDEST_SOURCE].rstrip()
     caret = palette.paint("error", " " * (before - start) + "^")

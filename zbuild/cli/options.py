@@ -163,7 +163,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         type=click.Choice(["missing", "newer", "always", "never"]),
         default="missing",
         show_default=True,
-        help="When to pull base images from their registry.",
+        help="When to ask again for base images, URLs and branches.",
     ),
     "always": click.option("-B", "--always-make", "always", is_flag=True, help="Run every stage, changed or not."),
     "jobs": click.option(

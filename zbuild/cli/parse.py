@@ -114,7 +114,7 @@ def _instruction(item: dict[str, Any]) -> str:
 def _texts(values: object) -> list[str]:
     if isinstance(values, list):
         return values
-    return ["true" if values is True else str(values)]
+    return [str(values).lower() if isinstance(values, bool) else str(values)]
 
 
 def _mount(mount: dict[str, Any]) -> str:

@@ -1,8 +1,9 @@
 """The no-op fast path: when nothing has changed since the same command last ended well, say so and be done.
 
 After a build, zbuild leaves a stamp under the hash of the command line: what every file it looked at was like
-(build files, ignore files, the folders it searched, its own records, the store's index), and which stat indexes
-cover the contexts. When all of it is as it was, the answer is too. Otherwise the ordinary way is taken.
+(build files, ignore files, the folders it searched, its own records, the store's index), which stat indexes cover the
+contexts, and until when what servers told of URLs holds. When all of it is as it was, the answer is too. Otherwise the
+ordinary way is taken.
 
 This module is imported on every start: it must import next to nothing (a test holds it to that).
 """
@@ -31,9 +32,9 @@ def try_quick(argv: list[str]) -> int | None:
     started = time.perf_counter()
     root = _workspace(argv) if argv[:1] == ["build"] else ""
     stamp: Any = read_stamp(stamp_path(root, argv)) if root else None  # what `stamp.leave_stamp` wrote
-    if stamp is None or not same_environment(stamp["environment"]) or not unchanged(stamp["rows"]):
+    if stamp is None or time.time() >= stamp["until"] or not same_environment(stamp["environment"]):
         return None
-    if not all(map(check, stamp["indexes"])):
+    if not unchanged(stamp["rows"]) or not all(map(check, stamp["indexes"])):
         return None
     if stamp["files"] and not _write(stamp["files"]):
         return None

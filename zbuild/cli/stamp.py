@@ -27,6 +27,7 @@ def leave_stamp(
         "rows": list(proof.rows),
         "indexes": list(proof.indexes),
         "environment": list(proof.environment),
+        "until": proof.until,
         "images": len(report.targets),
         "told": told,
         "files": files,

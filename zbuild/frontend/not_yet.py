@@ -11,12 +11,11 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.syntax.nodes import Mapping, Node
 
-Place: TypeAlias = Literal["zimagefile", "runtime", "step", "image", "defaults"]
+Place: TypeAlias = Literal["zimagefile", "runtime", "image", "defaults"]
 
 _REFUSED: dict[Place, frozenset[str]] = {
     "zimagefile": frozenset({"wasm"}),
     "runtime": frozenset({"wasm", "webassembly"}),
-    "step": frozenset({"checksum"}),
     "image": frozenset({"wasm", "secrets", "ssh", "squash"}),
     "defaults": frozenset({"registry", "reproducible"}),
 }

@@ -81,6 +81,9 @@ def _copy(op: ops.Copy, word: Word) -> Plain:
     texts = {"from": word(op.source), "chown": word(op.owner), "chmod": word(op.mode)}
     flags: Plain = {name: text for name, text in texts.items() if text}
     flags |= {name: True for name, given in (("link", op.link), ("parents", op.parents)) if given}
+    flags |= {"checksum": word(op.checksum)} if op.checksum else {}
+    choices = (("keep-git-dir", op.keep_git_dir), ("unpack", op.unpack))
+    flags |= {name: given for name, given in choices if given is not None}
     if op.exclude:
         flags["exclude"] = list(map(word, op.exclude))
     arguments = (*sources, *(f"<<{file.name}" for file in op.inline), dest)

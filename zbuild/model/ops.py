@@ -184,10 +184,11 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """Copies files into the image; with `extract` it is ADD, which also unpacks local archives.
+    """Copies files into the image; with `extract` it is ADD, which unpacks local archives and reads URLs.
 
     `source` "" is the context; otherwise it names a stage (by name or index), an image, or a reference.
-    `owner` and `mode` are words; "" leaves the default. `inline` are files written here, copied after the sources.
+    `owner`, `mode` and `checksum` are words; "" leaves the default. `unpack` says which archives are unpacked: all,
+    none, or (None) the local ones. `inline` are files written here, copied after the sources.
     """
 
     sources: tuple[str, ...]
@@ -199,6 +200,9 @@ class Copy:
     exclude: tuple[str, ...] = ()
     parents: bool = False
     link: bool = False
+    checksum: str = ""
+    keep_git_dir: bool | None = None
+    unpack: bool | None = None
     inline: tuple[InlineFile, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from zbuild.model.ops import NOWHERE
+from zbuild.model.remote import GitOrigin, UrlOrigin
 
 if TYPE_CHECKING:
     from zbuild.base.span import Span
@@ -51,7 +52,7 @@ class ImageOrigin:
     digest: str
 
 
-Origin: TypeAlias = ContextOrigin | StageOrigin | ImageOrigin
+Origin: TypeAlias = ContextOrigin | StageOrigin | ImageOrigin | UrlOrigin | GitOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class CopyStep:
     """Copy a selection to `dest`, an absolute path that keeps a trailing slash where one was written.
 
     `inline` are files to land after the selection, in mode 0644 and root's: name and content.
-    `owner` is `user[:group]` or "" (root for a context, kept for a stage or image); `mode` octal digits or "".
+    `owner` is `user[:group]` or "" (kept for a stage or image, else root); `mode` octal digits or "".
     """
 
     origin: Origin
@@ -113,6 +114,11 @@ class FolderStep:
 def takes_from_context(step: CopyStep) -> bool:
     """Tell whether a COPY or ADD takes files of a context."""
     return isinstance(step.origin, ContextOrigin) and bool(step.selection.sources)
+
+
+def keeps_owners(origin: Origin) -> bool:
+    """Tell whether files keep their owners and extended attributes: those of other stages and of images do."""
+    return isinstance(origin, StageOrigin | ImageOrigin)
 
 
 Step: TypeAlias = RunStep | CopyStep | FolderStep

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.graph.types import Graph, Vertex
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Origin, Selection
     from zbuild.plan.evaluate import Evaluation
     from zbuild.plan.key import Item
@@ -54,6 +55,13 @@ class Sources(Protocol):
 
     def digest(self, origin: ContextOrigin, selection: Selection) -> str:
         """Digest what a selection takes from a context. Raises SelectionError (a ValueError) for a missing source."""
+        ...
+
+    def remote(self, origin: RemoteOrigin, pull: str) -> str:
+        """Return the sha256 of what a URL holds, or the commit that a git reference means.
+
+        Raises RegistryError when it is not to be had.
+        """
         ...
 
 
@@ -208,20 +216,45 @@ def _origins(vertex: Vertex, sources: Sources, look_up: _LookUp) -> dict[str, Or
 def _material(
     vertex: Vertex, evaluation: Evaluation, base: str | Pending, sources: Sources, backend: str
 ) -> tuple[Item, ...]:
-    """Return the stage's material; a source that is missing is told with the instruction that asks for it."""
-    diagnostics = Diagnostics()
+    """Return the stage's material. Raises BuildFileError, and MissingImagesError when only other machines fail."""
+    digests = _Digests(vertex, evaluation, sources)
+    items = material(vertex, evaluation, base, backend, digests)
+    digests.check()
+    return items
 
-    def digest(origin: ContextOrigin, selection: Selection) -> str:
+
+class _Digests:
+    """Digests what a stage reads; what is not to be had is noted with the instruction that asks for it."""
+
+    def __init__(self, vertex: Vertex, evaluation: Evaluation, sources: Sources) -> None:
+        self._vertex = vertex
+        self._steps = evaluation.steps
+        self._sources = sources
+        self._diagnostics = Diagnostics()
+        self._missing: list[tuple[str, Diagnostic]] = []
+
+    def context(self, origin: ContextOrigin, selection: Selection) -> str:
         try:
-            return sources.digest(origin, selection)
+            return self._sources.digest(origin, selection)
         except ValueError as error:
-            span = next(
-                (step.span for step in evaluation.steps if getattr(step, "selection", None) == selection),
-                vertex.stage.span,
-            )
-            diagnostics.error("missing-source", str(error), span, getattr(error, "hint", ""))
+            place = self._place("selection", selection)
+            self._diagnostics.error("missing-source", str(error), place, getattr(error, "hint", ""))
             return ""
 
-    items = material(vertex, evaluation, base, backend, digest)
-    diagnostics.check()
-    return items
+    def remote(self, origin: RemoteOrigin) -> str:
+        try:
+            return self._sources.remote(origin, self._vertex.settings.pull)
+        except RegistryError as error:
+            problem = Diagnostic(error.code, error.message, self._place("origin", origin), error.hint)
+            self._missing.append((origin.shown, problem))
+            return ""
+
+    def check(self) -> None:
+        """Raise what was noted."""
+        self._diagnostics.check()
+        if self._missing:
+            raise MissingImagesError(self._missing)
+
+    def _place(self, part: str, value: object) -> Span:
+        stage = self._vertex.stage
+        return next((step.span for step in self._steps if getattr(step, part, None) == value), stage.span)

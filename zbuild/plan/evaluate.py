@@ -16,7 +16,8 @@ from zbuild.graph.instance import automatic_args
 from zbuild.model import ops
 from zbuild.model.image_config import HealthConfig
 from zbuild.model.mounts import mount_source, shows_files
-from zbuild.model.steps import CopyStep, FolderStep, RunStep, Selection
+from zbuild.model.steps import FolderStep, RunStep
+from zbuild.plan.copies import Landing, copy_steps
 from zbuild.plan.ports import expand_ports
 from zbuild.plan.proxies import proxy_settings
 from zbuild.plan.run_mounts import agent_socket, run_mounts
@@ -176,26 +177,10 @@ class _Scope:
         return file.name, expand_text(file.content, self._words()) if file.expand else file.content
 
     def _copy(self, op: ops.Copy) -> None:
-        sources = tuple(self._word(source) for source in op.sources)
-        if op.extract and any(map(_is_remote, sources)):
-            raise ValueError("ADD of URLs and git repositories is not supported yet")
         dest = self._word(op.dest)
-        instruction = "ADD" if op.extract else "COPY"
-        origin = f" --from={op.source}" if op.source else ""
-        step = CopyStep(
-            origin=self._origins[op.source],
-            selection=Selection(sources, tuple(self._word(word) for word in op.exclude), op.parents),
-            dest=self._destination(dest),
-            owner=self._word(op.owner),
-            mode=self._word(op.mode),
-            extract=op.extract,
-            inline=tuple(map(self._inline, op.inline)),
-            text=" ".join((f"{instruction}{origin}", *sources, *(f"<<{file.name}" for file in op.inline), dest))[
-                :_SHOWN
-            ],
-            span=op.span,
-        )
-        self._steps.append(step)
+        inline = tuple(map(self._inline, op.inline))
+        landing = Landing(self._destination(dest), dest, inline, self._origins[op.source])
+        self._steps.extend(copy_steps(op, landing, self._word))
 
     def _destination(self, dest: str) -> str:
         """Return an absolute destination; what plainly means a folder keeps (or gets) its trailing slash."""
@@ -225,11 +210,6 @@ class _Scope:
 
     def _split(self, word: str) -> Sequence[str]:
         return expand_words(word, self._words(), escape=self._vertex.escape)
-
-
-def _is_remote(source: str) -> bool:
-    """Say whether an ADD's source, its variables expanded, lies on another machine."""
-    return source.startswith(("http://", "https://", "git://", "git@", "ssh://"))
 
 
 def _with_labels(config: ImageConfig, pairs: ops.Pairs) -> ImageConfig:

@@ -64,6 +64,6 @@ def short_reason(found: Sequence[Change]) -> str:
     if first.what in ("command", "instruction", "folder"):
         verb = "is new" if not first.old else "is gone" if not first.new else "changed"
         return f"{first.instruction} {verb}{more}"
-    if first.what == "files":
-        return f"files of {first.instruction} changed{more}"
+    if first.what in ("files", "content", "commit"):
+        return f"{first.what} of {first.instruction} changed{more}"
     return f"{first.what} changed{more}"

@@ -17,10 +17,11 @@ import json
 import re
 import shlex
 from dataclasses import astuple, dataclass
-from typing import TYPE_CHECKING, TypeAlias, assert_never
+from typing import TYPE_CHECKING, Protocol, assert_never
 
 from zbuild.base.digest import xxh
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, shows_files
+from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Vertex
     from zbuild.model.image_config import ImageConfig
     from zbuild.model.mounts import Mount
+    from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Origin
     from zbuild.plan.evaluate import Evaluation
 
@@ -53,15 +55,24 @@ class Item:
     value: str | Pending
 
 
-ContextDigest: TypeAlias = "Callable[[ContextOrigin, Selection], str]"
+class Digests(Protocol):
+    """Tells what lies outside of build files and stages comes to, for the stage at hand."""
+
+    def context(self, origin: ContextOrigin, selection: Selection) -> str:
+        """Digest files of a context."""
+        ...
+
+    def remote(self, origin: RemoteOrigin) -> str:
+        """Return the sha256 of what a URL holds, or the commit that a git reference means."""
+        ...
 
 
 def material(
-    vertex: Vertex, evaluation: Evaluation, base: str | Pending, backend: str, context: ContextDigest
+    vertex: Vertex, evaluation: Evaluation, base: str | Pending, backend: str, digests: Digests
 ) -> tuple[Item, ...]:
     """Return everything that can change the result of a stage.
 
-    `base` is `scratch`, a manifest's digest, or the stage it starts from; `context` digests files of a context.
+    `base` is `scratch`, a manifest's digest, or the stage it starts from.
     """
     items = [
         Item("FROM", "backend", f"{backend}, keys of version {FORMAT_VERSION}"),
@@ -72,9 +83,9 @@ def material(
     for step in evaluation.steps:
         match step:
             case RunStep():
-                items.extend(_run_items(step, context))
+                items.extend(_run_items(step, digests))
             case CopyStep():
-                items.extend(_copy_items(step, context))
+                items.extend(_copy_items(step, digests))
             case FolderStep():
                 items.append(Item(step.text, "folder", shlex.join((step.path, step.user))))
             case _:
@@ -85,7 +96,7 @@ def material(
     return tuple(items)
 
 
-def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
+def _run_items(step: RunStep, digests: Digests) -> Iterator[Item]:
     yield Item(step.text, "command", shlex.join(step.argv))
     yield Item(step.text, "runs as", shlex.join((step.user, step.workdir, step.network)))
     yield from (Item(step.text, f"here-document {path}", f"xxh3:{xxh(content)}") for path, content in step.programs)
@@ -96,21 +107,30 @@ def _run_items(step: RunStep, context: ContextDigest) -> Iterator[Item]:
         yield Item(step.text, f"mount {_mount_name(mount)}", _mount_text(mount))
         if shows_files(mount):
             selection = Selection((mount.path,))
-            yield Item(step.text, f"files at {mount.target}", _files(origins[mount.source], selection, context))
+            yield Item(step.text, f"files at {mount.target}", _files(origins[mount.source], selection, digests))
 
 
-def _copy_items(step: CopyStep, context: ContextDigest) -> Iterator[Item]:
+def _copy_items(step: CopyStep, digests: Digests) -> Iterator[Item]:
     how = (*step.selection.sources, step.dest, step.owner, step.mode, str(step.extract), str(step.selection.parents))
     yield Item(step.text, "instruction", shlex.join(how))
+    if isinstance(step.origin, GitOrigin):
+        kept = f"with .git of {step.origin.remote}" if step.origin.keep_git_dir else "files alone"
+        yield Item(step.text, "checkout", f"{kept}, submodules={step.origin.submodules}")
     if step.selection.sources:
-        yield Item(step.text, "files", _files(step.origin, step.selection, context))
+        yield Item(step.text, _FILES.get(type(step.origin), "files"), _files(step.origin, step.selection, digests))
     yield from (Item(step.text, f"here-document {name}", f"xxh3:{xxh(content)}") for name, content in step.inline)
 
 
-def _files(origin: Origin, selection: Selection, context: ContextDigest) -> str | Pending:
+# What people call the files of an origin; of URLs and commits there is no listing.
+_FILES: dict[type, str] = {UrlOrigin: "content", GitOrigin: "commit"}
+
+
+def _files(origin: Origin, selection: Selection, digests: Digests) -> str | Pending:
     match origin:
         case ContextOrigin():
-            return context(origin, selection)
+            return digests.context(origin, selection)
+        case UrlOrigin() | GitOrigin():
+            return digests.remote(origin)
         case StageOrigin():
             return Pending(origin.vertex, selection)
         case ImageOrigin():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = ".zbuild"
-_SUBFOLDERS = ("stat", "plan", "logs", "mounts")
+_SUBFOLDERS = ("stat", "plan", "logs", "mounts", "fetched")
 # The signature is fixed by the Cache Directory Tagging Specification, https://bford.info/cachedir/
 _CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is zbuild's. It can be deleted at any time: the next build is slower, never wrong.
@@ -72,6 +73,11 @@ class StateFolder:
         return self.path / "mounts"
 
     @property
+    def fetched(self) -> Path:
+        """The folder of what ADD fetched from other machines."""
+        return self.path / "fetched"
+
+    @property
     def lock(self) -> Path:
         """The file that the workspace's lock is taken on."""
         return self.path / "lock"
@@ -85,8 +91,11 @@ class StateFolder:
         """Remove the temporary files that killed processes left; those of living ones stay."""
         for folder in (self.path, *(self.path / name for name in _SUBFOLDERS)):
             for path in folder.glob(f".*{TEMPORARY}"):
-                if not _writer_lives(path.name):
-                    path.unlink(missing_ok=True)
+                if _writer_lives(path.name):
+                    continue
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                path.unlink(missing_ok=True)
 
 
 def _writer_lives(name: str) -> bool:

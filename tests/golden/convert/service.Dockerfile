@@ -16,6 +16,8 @@ COPY --from=build ["src/out/app", "/app/bin/"]
 COPY ["the app", "/app/"]
 COPY --from=0 --link ./src/out/version /app/
 ADD files.tar.gz /srv/
+ADD --checksum=$SUM --chmod=0755 https://example.com/tool-$VERSION /usr/bin/tool
+ADD --keep-git-dir=true --unpack=false https://example.com/a.git#main:docs /docs/
 EXPOSE 8080 53/udp
 VOLUME /data
 HEALTHCHECK --interval=30s --timeout=1500ms --retries=2 CMD curl -f http://localhost:8080/

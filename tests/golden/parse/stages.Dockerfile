@@ -22,6 +22,7 @@ FROM scratch
 COPY --from=Build --parents /a/./b $NOTHING/c
 COPY --from=0 ["x y", "/"]
 ADD x.tar.gz ${NOTHING:-d}/
+ADD --checksum=$SUM --unpack=false --keep-git-dir https://example.com/x.git#main /x
 LABEL "a b"=$TAG c=d
 EXPOSE 80 $P 90-91/udp
 VOLUME ["/data", "/x"]

@@ -23,6 +23,7 @@ from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
+from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import (
     ContextOrigin,
     CopyStep,
@@ -134,6 +135,8 @@ class StageRun:
                 return os.fsencode(path)
             case StageOrigin(name) | ImageOrigin(name):
                 return self._roots.root(self._order.images[name])
+            case UrlOrigin() | GitOrigin():
+                return os.fsencode(self._order.fetched[origin])
             case _:
                 assert_never(origin)
 
@@ -144,6 +147,8 @@ class StageRun:
                 return path
             case StageOrigin(name) | ImageOrigin(name):
                 return self._order.images[name]
+            case UrlOrigin() | GitOrigin():
+                return self._order.fetched[origin]
             case _:
                 assert_never(origin)
 

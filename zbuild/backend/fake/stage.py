@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
 from zbuild.base.errors import InterruptedBuildError, StageError
+from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import (
     ContextOrigin,
     CopyStep,
@@ -85,6 +86,8 @@ class FakeStage:
                 return os.fsencode(path)
             case StageOrigin(name) | ImageOrigin(name):
                 return os.fsencode(self.images.root(self.order.images[name]))
+            case UrlOrigin() | GitOrigin():
+                return os.fsencode(self.order.fetched[origin])
             case _:
                 assert_never(origin)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from zbuild.frontend.dockerfile.arguments import NotStringsError, fields, json_strings
 from zbuild.frontend.dockerfile.flags import read_flags
 from zbuild.frontend.dockerfile.heredoc import parse_mark
+from zbuild.frontend.remote_sources import check_sources
 from zbuild.model.ops import Copy, InlineFile
 
 if TYPE_CHECKING:
@@ -20,53 +20,42 @@ if TYPE_CHECKING:
 
 _BOTH: Mapping[str, FlagKind] = {"chown": "text", "chmod": "text", "link": "switch", "exclude": "list"}
 _COPY_FLAGS: Mapping[str, FlagKind] = {**_BOTH, "from": "text", "parents": "switch"}
-_ADD_FLAGS: Mapping[str, FlagKind] = {**_BOTH, "checksum": "later", "keep-git-dir": "later", "unpack": "later"}
-
-_URL = re.compile("[\"']*https?://", re.IGNORECASE)
-_GIT = re.compile("[\"']*(?:(?:git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:|https?://[^#?]*\\.git(?:[#?\"']|$))")
+_ADD_FLAGS: Mapping[str, FlagKind] = {**_BOTH, "checksum": "text", "keep-git-dir": "switch", "unpack": "switch"}
 
 
 def copy(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
     """COPY: files of the context, or of a stage or image with --from."""
-    flags = read_flags(statement, _COPY_FLAGS, problems)
-    *sources, dest = _paths(statement, problems) or ("",)
-    for source in sources:
-        if _URL.match(source):
-            hint = "ADD reads URLs"
-            problems.error("bad-argument", "COPY does not read URLs", statement.arguments_span, hint)
-    return _copied(statement, flags, tuple(sources), dest)
+    return _copied(statement, read_flags(statement, _COPY_FLAGS, problems), problems)
 
 
 def add(statement: Statement, problems: Diagnostics) -> tuple[Op, ...]:
-    """ADD: files of the context, local archives being unpacked."""
-    flags = read_flags(statement, _ADD_FLAGS, problems)
+    """ADD: files of the context, local archives being unpacked; and what URLs and git references name."""
+    return _copied(statement, read_flags(statement, _ADD_FLAGS, problems), problems)
+
+
+def _copied(statement: Statement, flags: Flags, problems: Diagnostics) -> tuple[Op, ...]:
     *sources, dest = _paths(statement, problems) or ("",)
-    for source in sources:
-        remote = "git references" if _GIT.match(source) else "URLs" if _URL.match(source) else ""
-        if remote:
-            problems.error("not-yet", f"ADD of {remote} is not supported yet", statement.arguments_span)
-    return _copied(statement, flags, tuple(sources), dest)
-
-
-def _copied(statement: Statement, flags: Flags, sources: tuple[str, ...], dest: str) -> tuple[Op, ...]:
     heredocs = {heredoc.name: heredoc for heredoc in statement.heredocs}
     marks = [parse_mark(source) if heredocs else None for source in sources]
     inline = [heredocs[mark.name] for mark in marks if mark and mark.name in heredocs]
-    return (
-        Copy(
-            tuple(source for source, mark in zip(sources, marks, strict=True) if not mark),
-            dest,
-            source=flags.text("from"),
-            owner=flags.text("chown"),
-            mode=flags.text("chmod"),
-            extract=statement.keyword == "ADD",
-            exclude=flags.texts("exclude"),
-            parents=flags.switch("parents"),
-            link=flags.switch("link"),
-            inline=tuple(InlineFile(heredoc.name, heredoc.text, heredoc.expand) for heredoc in inline),
-            span=statement.span,
-        ),
+    op = Copy(
+        tuple(source for source, mark in zip(sources, marks, strict=True) if not mark),
+        dest,
+        source=flags.text("from"),
+        owner=flags.text("chown"),
+        mode=flags.text("chmod"),
+        extract=statement.keyword == "ADD",
+        exclude=flags.texts("exclude"),
+        parents=flags.switch("parents"),
+        link=flags.switch("link"),
+        checksum=flags.text("checksum"),
+        keep_git_dir=flags.choice("keep-git-dir"),
+        unpack=flags.choice("unpack"),
+        inline=tuple(InlineFile(heredoc.name, heredoc.text, heredoc.expand) for heredoc in inline),
+        span=statement.span,
     )
+    check_sources(op, statement.arguments_span, flags.span("checksum", statement.arguments_span), problems)
+    return (op,)
 
 
 def _paths(statement: Statement, problems: Diagnostics) -> tuple[str, ...]:

@@ -37,6 +37,10 @@ class Flags:
         """Tell whether a switch is on."""
         return any((flag.value or "true").lower() == "true" for flag in self.given.get(name, ()))
 
+    def choice(self, name: str) -> bool | None:
+        """Tell whether a switch is on; None when it is not given."""
+        return self.switch(name) if name in self.given else None
+
     def texts(self, name: str) -> tuple[str, ...]:
         """Return the values of a flag that may be repeated."""
         return tuple(flag.value or "" for flag in self.given.get(name, ()))

@@ -110,7 +110,10 @@ class _Printer:
     def _copy_flags(self, op: ops.Copy) -> str:
         texts = [("from", op.source), ("chown", op.owner), ("chmod", op.mode), *(("exclude", e) for e in op.exclude)]
         flags = [f"--{name}={self._flag(value)}" for name, value in texts if value]
+        flags += [f"--checksum={self._flag(op.checksum)}"] if op.checksum else []
         flags += [f"--{name}" for name in ("parents", "link") if getattr(op, name)]
+        choices = (("keep-git-dir", op.keep_git_dir), ("unpack", op.unpack))
+        flags += [f"--{name}={str(given).lower()}" for name, given in choices if given is not None]
         return "".join(f"{flag} " for flag in flags)
 
     def _flag(self, text: str) -> str:

@@ -162,7 +162,7 @@ def expanded_words(op: ops.Op) -> Iterator[str]:
         case ops.Volume(paths):
             yield from paths
         case ops.Copy():
-            yield from (*op.sources, op.dest, op.owner, op.mode, *op.exclude)
+            yield from (*op.sources, op.dest, op.owner, op.mode, op.checksum, *op.exclude)
         case ops.Run():
             yield from (word for mount in op.mounts for word in _mount_words(mount))
             yield from (word for pair in op.env for word in pair)

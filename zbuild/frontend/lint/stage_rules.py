@@ -13,6 +13,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.frontend.lint.scope import AUTOMATIC_ARGS, expanded_words, global_scope, walk
 from zbuild.model import ops
 from zbuild.model.definition import NamedBase
+from zbuild.syntax.remote import is_remote
 from zbuild.syntax.words import WordError, expand_with_uses
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _SECRET = re.compile("(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)", re.IGNORECASE)
 _NO_SECRET = re.compile("(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE)
 _ABSOLUTE = re.compile(r"/|[A-Za-z]:[\\/]")
-_REMOTE = ("http://", "https://", "git://", "git@", "ssh://")
 _TARGET = "TARGETPLATFORM"
 
 
@@ -127,7 +127,7 @@ def copy_ignored_file(subject: Subject) -> Iterator[Found]:
         if isinstance(op, ops.Copy) and not op.source:
             for source in op.sources:
                 path = scope.text(source)
-                if path and not path.startswith(_REMOTE) and subject.ignored(posixpath.normpath(path)):
+                if path and not is_remote(path) and subject.ignored(posixpath.normpath(path)):
                     name = "ADD" if op.extract else "COPY"
                     yield op.span, f"{name} wants '{path}', which the ignore file leaves out of the context"
 

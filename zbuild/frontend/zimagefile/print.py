@@ -31,7 +31,10 @@ _STAGE_KEYS = (
 )
 _MODE = re.compile(r"\$|^(0o?)?[0-7]{1,4}$")
 _RUN_FIELDS = ("command", "mounts", "env", "network", "timeout", "retries")
-_COPY_FIELDS = ("sources", "dest", "source", "owner", "mode", "extract", "exclude", "parents", "link")
+_COPY_FIELDS = (
+    *("sources", "dest", "source", "owner", "mode", "extract", "exclude", "parents", "link"),
+    *("checksum", "keep_git_dir", "unpack"),
+)
 
 
 def print_zimagefile(definition: Definition, folder: str = ".") -> Printed:
@@ -229,11 +232,12 @@ class _Printer:
         sources = [self._plain(self._path(source, op.source), op) for source in op.sources]
         found: Yaml = {"add" if op.extract else "copy": sources[0] if len(sources) == 1 else sources}
         mode = op.mode if _MODE.search(op.mode) else ""
-        texts = {"from": op.source, "to": op.dest, "owner": op.owner, "chmod": mode}
+        texts = {"from": op.source, "to": op.dest, "owner": op.owner, "chmod": mode, "checksum": op.checksum}
         found |= {name: self._plain(value, op) for name, value in texts.items() if value}
         if op.exclude and not op.extract:
             found["exclude"] = [self._plain(pattern, op) for pattern in op.exclude]
-        return found | ({"parents": True} if op.parents else {})
+        choices = {"parents": op.parents or None, "keep_git_dir": op.keep_git_dir, "unpack": op.unpack}
+        return found | {name: given for name, given in choices.items() if given is not None}
 
     def _path(self, path: str, source: str) -> str:
         """Return a path in a stage as a ZImagefile means it: there a relative one starts at the stage's WORKDIR."""

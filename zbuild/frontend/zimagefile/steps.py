@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zbuild.frontend.not_yet import refuse, refuse_keys
+from zbuild.frontend.remote_sources import check_sources, is_remote_word
 from zbuild.frontend.values import cache_mounts, command_of, duration_of, word, word_of, word_pairs, words_of
 from zbuild.frontend.zimagefile.mounts import lower_mounts
 from zbuild.model.ops import Copy, Env, ExecForm, Run, User, Workdir
@@ -22,9 +22,8 @@ ACTIONS = ("run", "copy", "add", "workdir", "user", "env")
 _MODIFIERS = {
     "run": frozenset({"env", "cache", "mounts", "network", "timeout", "retries"}),
     "copy": frozenset({"to", "from", "owner", "chmod", "exclude", "parents"}),
-    "add": frozenset({"to", "from", "owner", "chmod", "checksum"}),
+    "add": frozenset({"to", "from", "owner", "chmod", "checksum", "keep_git_dir", "unpack"}),
 }
-_REMOTE = ("http://", "https://", "git@", "git://", "ssh://")
 
 
 def lower_steps(steps: tuple[Mapping, ...], scope: Scope) -> Iterator[Op]:
@@ -33,7 +32,6 @@ def lower_steps(steps: tuple[Mapping, ...], scope: Scope) -> Iterator[Op]:
         action = next((name for name in ACTIONS if name in step), None)
         if action is None:  # the schema has told of what stood here
             continue
-        refuse_keys(step, "step", scope.diagnostics)
         _check_modifiers(step, action, scope)
         yield _LOWER[action](step, scope)
 
@@ -66,11 +64,7 @@ def _copy(step: Mapping, scope: Scope) -> Copy:
 
 
 def _add(step: Mapping, scope: Scope) -> Copy:
-    sources = step.scalars("add")
-    for source in sources:
-        if source.text.lower().startswith(_REMOTE):
-            refuse(f"'add' of '{source.text}'", source.span, scope.diagnostics)
-    return _copy_op(step, sources, scope, extract=True)
+    return _copy_op(step, step.scalars("add"), scope, extract=True)
 
 
 def _copy_op(step: Mapping, sources: tuple[Scalar, ...], scope: Scope, *, extract: bool) -> Copy:
@@ -78,7 +72,7 @@ def _copy_op(step: Mapping, sources: tuple[Scalar, ...], scope: Scope, *, extrac
     stage = None if origin is None else scope.known_stage(origin)
     paths = [source.text if stage is None else scope.source_of_stage(source, stage) for source in sources]
     _check_destination(step, len(paths), scope)
-    return Copy(
+    op = Copy(
         sources=tuple(map(word, paths)),
         dest=word_of(step, "to"),
         source=word_of(step, "from"),
@@ -87,8 +81,19 @@ def _copy_op(step: Mapping, sources: tuple[Scalar, ...], scope: Scope, *, extrac
         extract=extract,
         exclude=words_of(step, "exclude"),
         parents=step.flag("parents"),
+        checksum=word_of(step, "checksum"),
+        keep_git_dir=_choice(step, "keep_git_dir"),
+        unpack=_choice(step, "unpack"),
         span=step.place("add" if extract else "copy"),
     )
+    check_sources(op, sources[0].span if sources else op.span, step.place("checksum"), scope.diagnostics)
+    if origin is not None and any(map(is_remote_word, op.sources)):
+        scope.diagnostics.error("misplaced-key", "what a URL names is in no stage or image", step.place("from"))
+    return op
+
+
+def _choice(step: Mapping, key: str) -> bool | None:
+    return step.flag(key) if key in step else None
 
 
 def _check_destination(step: Mapping, count: int, scope: Scope) -> None:

@@ -1,0 +1,1 @@
+"""What ADD takes from other machines: files at URLs and git repositories, kept and asked for again only when needed."""

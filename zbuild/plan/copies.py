@@ -1,0 +1,103 @@
+"""COPY and ADD → steps: one for neighbouring sources of a context, stage or image, one for each on another machine.
+
+The steps land in the order in which the sources stand, so that of two files with one name the later one holds.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeAlias
+
+from zbuild.model.remote import GitOrigin, UrlOrigin
+from zbuild.model.steps import CopyStep, Selection
+from zbuild.syntax.remote import is_remote, parse_remote, with_checksum
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from zbuild.model.ops import Copy, Pairs
+    from zbuild.model.remote import RemoteOrigin
+    from zbuild.model.steps import Origin
+
+# What neighbouring sources are taken from (None: the instruction's own origin), and their names there.
+_Part: TypeAlias = "tuple[RemoteOrigin | None, tuple[str, ...]]"
+_SHOWN = 160
+_PATTERN_CHARACTERS = re.compile(r"[\\*?\[]")
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """What an instruction's steps share: its destination, absolute and as written, its here-documents, its origin."""
+
+    dest: str
+    written: str
+    inline: Pairs
+    origin: Origin
+
+
+def copy_steps(op: Copy, landing: Landing, word: Callable[[str], str]) -> Iterator[CopyStep]:
+    """Yield the steps of a COPY or ADD; `word` expands a word.
+
+    Raises ValueError for a URL that is malformed or stands in a COPY, and for a checksum that does not fit.
+    """
+    parts = _parts(op, tuple(map(word, op.sources)), word(op.checksum))
+    if not parts or (landing.inline and parts[-1][0]):
+        parts.append((None, ()))
+    folder = landing.dest.rstrip("/") + "/"
+    shared = CopyStep(
+        landing.origin,
+        Selection((), tuple(map(word, op.exclude)), op.parents),
+        landing.dest if len(parts) == 1 else folder,
+        word(op.owner),
+        word(op.mode),
+        span=op.span,
+    )
+    last = len(parts) - 1
+    for index, (origin, names) in enumerate(parts):
+        inline = landing.inline if index == last else ()
+        step = replace(shared, extract=op.extract and op.unpack is not False, inline=inline)
+        if origin is not None:
+            step = replace(step, origin=origin, extract=op.unpack is True and isinstance(origin, UrlOrigin))
+            names = (_path(origin),)  # noqa: PLW2901 - within the origin's files
+        shown = (*(names if origin is None else (origin.shown,)), *(f"<<{name}" for name, _ in inline))
+        yield replace(step, selection=replace(shared.selection, sources=names), text=_text(op, shown, landing.written))
+
+
+def _parts(op: Copy, sources: tuple[str, ...], checksum: str) -> list[_Part]:
+    parts: list[_Part] = []
+    for source in sources:
+        origin = _origin(op, source, checksum)
+        if origin is None and parts and parts[-1][0] is None:
+            parts[-1] = (None, (*parts[-1][1], source))
+        else:
+            parts.append((origin, (source,)))
+    if checksum and (len(parts) != 1 or parts[0][0] is None):
+        raise ValueError("a checksum needs exactly one source, a URL or a git reference")
+    return parts
+
+
+def _origin(op: Copy, source: str, checksum: str) -> RemoteOrigin | None:
+    """Return what a source means on another machine, all that the instruction says of it included."""
+    if not op.extract and is_remote(source):
+        raise ValueError("COPY does not read URLs and git references; ADD does")
+    origin = parse_remote(source)
+    if origin is None:
+        return None
+    if op.source:
+        raise ValueError(f"'{origin.shown}' cannot be taken from '{op.source}'")
+    if isinstance(origin, GitOrigin) and op.keep_git_dir:
+        origin = replace(origin, keep_git_dir=True)
+    return with_checksum(origin, checksum)
+
+
+def _path(origin: RemoteOrigin) -> str:
+    """Return what is taken of an origin's files, as a selection's source: it is a name, never a pattern."""
+    name = origin.name if isinstance(origin, UrlOrigin) else origin.subdir or "."
+    return _PATTERN_CHARACTERS.sub(r"\\\g<0>", name)
+
+
+def _text(op: Copy, shown: tuple[str, ...], dest: str) -> str:
+    instruction = "ADD" if op.extract else "COPY"
+    origin = f" --from={op.source}" if op.source else ""
+    return " ".join((f"{instruction}{origin}", *shown, dest))[:_SHOWN]
