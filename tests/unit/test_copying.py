@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import zstandard
 
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.rootfs import Rootfs
@@ -234,9 +235,14 @@ def test_folder_step(bench: Bench) -> None:
 
 
 def archive(bench: Bench, name: str, mode: str, *members: tarfile.TarInfo) -> None:
-    with tarfile.open(bench.source / name, mode) as tar:
+    packed = mode == "w:zst"
+    with tarfile.open(bench.source / name, "w" if packed else mode) as tar:
         for member in members:
             tar.addfile(member, BytesIO(b"x" * member.size))
+    if packed:
+        whole = (bench.source / name).read_bytes()
+        half = len(whole) // 2  # two frames, as `zstd` makes of two files
+        (bench.source / name).write_bytes(zstandard.compress(whole[:half]) + zstandard.compress(whole[half:]))
 
 
 def member(name: str, **fields: object) -> tarfile.TarInfo:
@@ -246,7 +252,7 @@ def member(name: str, **fields: object) -> tarfile.TarInfo:
     return info
 
 
-@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz", "w:zst"])
 def test_add_unpacks_archives_by_content(bench: Bench, mode: str) -> None:
     archive(
         bench,
@@ -275,7 +281,18 @@ def test_copy_leaves_archives_as_they_are(bench: Bench) -> None:
     assert tarfile.is_tarfile(bench.root / "a.tar")
 
 
-@pytest.mark.parametrize("data", [b"", b"text", b"\x1f\x8b not really gzip", b"\xfd7zXZ\x00 neither"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"text",
+        b"\0" * 10240,
+        b"\x1f\x8b not really gzip",
+        b"\xfd7zXZ\x00 neither",
+        b"\x28\xb5\x2f\xfd nor this",
+        zstandard.compress(b"no archive inside"),
+    ],
+)
 def test_add_copies_what_is_no_archive(bench: Bench, data: bytes) -> None:
     (bench.source / "f").write_bytes(data)
     bench.copy("f", dest="/f", extract=True)
@@ -311,8 +328,9 @@ def test_no_member_leaves_its_folder(bench: Bench) -> None:
         bench.copy("hard.tar", dest="/to/", extract=True)
 
 
-def test_damaged_archive_is_told(bench: Bench) -> None:
-    archive(bench, "a.tgz", "w:gz", member("f", size=200_000), member("g", size=10))
+@pytest.mark.parametrize("mode", ["w:gz", "w:zst"])
+def test_damaged_archive_is_told(bench: Bench, mode: str) -> None:
+    archive(bench, "a.tgz", mode, member("f", size=200_000), member("g", size=10))
     whole = (bench.source / "a.tgz").read_bytes()
     (bench.source / "a.tgz").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(StageError) as raised:

@@ -9,7 +9,7 @@ import stat
 import tarfile
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
@@ -20,19 +20,49 @@ if TYPE_CHECKING:
     from zbuild.backend.rootfs import Rootfs
     from zbuild.base.span import Span
 
+_ZSTD = b"\x28\xb5\x2f\xfd"  # the magic number of a frame (RFC 8878, 3.1.1)
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
 @contextmanager
 def open_archive(file: BinaryIO) -> Iterator[tarfile.TarFile | None]:
-    """Open a tar, plain or packed with gzip, bzip2 or xz, as its content says; None for anything else."""
+    """Open a tar, plain or packed with gzip, bzip2, xz or zstd, as its content says; None for anything else.
+
+    An archive of nothing is no archive, as for BuildKit.
+    """
     try:
-        archive = tarfile.open(fileobj=file, mode="r:*", errorlevel=1)  # noqa: SIM115 - closed below
+        archive = _open(file)
+        empty = archive.next() is None
     except (*_DAMAGED, OSError):
         yield None
         return
     with archive:
-        yield archive
+        yield None if empty else archive
+
+
+def _open(file: BinaryIO) -> tarfile.TarFile:
+    packed = file.read(len(_ZSTD)) == _ZSTD
+    file.seek(0)
+    if packed:
+        stream = cast("BinaryIO", _ZstdReader(file))  # all that a tar read as a stream asks for is `read`
+        return tarfile.open(fileobj=stream, mode="r|", errorlevel=1)
+    return tarfile.open(fileobj=file, mode="r:*", errorlevel=1)
+
+
+class _ZstdReader:
+    """Reads what a zstd stream holds; a damaged one is a damaged archive."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        import zstandard  # noqa: PLC0415 - few archives are packed so
+
+        self._error = zstandard.ZstdError
+        self._stream = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
+
+    def read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except self._error as error:
+            raise tarfile.ReadError(str(error)) from error
 
 
 def unpack(
