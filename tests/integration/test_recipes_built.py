@@ -44,7 +44,7 @@ PYTHON = ("python", "runtime: python313\nargs: {APP_MODULE: shop}\n")
 PROJECTS = {
     "pnpm": Project("node", "runtime: node22\n", "pnpm-lock.yaml"),
     "yarn": Project("node", "runtime: node20\nargs: {START: PREFIX=hello node dist/server.js}\n", "yarn.lock"),
-    "workspaces": Project("workspaces", "runtime: node22\n"),
+    "workspaces": Project("workspaces", "runtime: node22\nargs: {PACKAGE_PATH: packages/shop}\n"),
     "poetry": Project(*PYTHON, "poetry.lock", answer="hello, 60,000\n"),
     "uv": Project(*PYTHON, answer="hello, 60,000\n"),
     "unlocked": Project(*PYTHON, answer="hello, 60,000\n"),

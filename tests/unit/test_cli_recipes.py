@@ -144,6 +144,101 @@ def test_init_makes_a_workspace_that_validates(tmp_path: Path, capsys: pytest.Ca
     }
 
 
+def content(root: Path, **texts: str) -> Path:
+    for name, text in texts.items():
+        tree(root, name)
+        (root / name).write_text(text)
+    return root
+
+
+def images(root: Path) -> dict[str, dict[str, object]]:
+    """Make a workspace, which must validate; return its images."""
+    assert zbuild(root, "init") == 0
+    assert Workspace(root).validate() == ()
+    return yaml.safe_load((root / "zbuild.yaml").read_text())["images"]
+
+
+def test_init_makes_an_image_of_each_build_file_with_a_name_of_its_own(tmp_path: Path) -> None:
+    content(tmp_path, **{"go.mod": "", "d/Dockerfile.api": "FROM scratch\n", "d/worker.Dockerfile": "FROM scratch\n"})
+    assert images(tmp_path) == {
+        "api": {"context": "d", "file": "d/Dockerfile.api"},
+        "worker": {"context": "d", "file": "d/worker.Dockerfile"},
+    }
+
+
+def test_init_builds_the_programs_of_a_workspace_where_its_lock_file_is(tmp_path: Path) -> None:
+    files = {
+        "package.json": '{"workspaces": ["apps/*", "libs/*"]}',
+        "apps/web/package.json": '{"scripts": {"start": "node ."}}',
+        "apps/own/package.json": '{"scripts": {"start": "node ."}}',
+        "apps/own/package-lock.json": "{}",
+        "libs/ui/package.json": "{}",
+        "rust/Cargo.toml": '[workspace]\nmembers = ["*"]\n',
+        "rust/tool/Cargo.toml": "",
+        "rust/tool/src/main.rs": "",
+        "rust/lib/Cargo.toml": "",
+        "go.work": "",
+        "go/one/go.mod": "",
+        "go/one/main.go": "package main\n",
+        "go/lib/go.mod": "",
+    }
+    assert images(content(tmp_path, **files)) == {
+        "own": {"context": "apps/own"},
+        "web": {"context": ".", "runtime": "node22", "args": {"PACKAGE_PATH": "apps/web"}},
+        "one": {"context": ".", "runtime": "go", "args": {"PACKAGE": "./go/one"}},
+        "tool": {"context": "rust", "runtime": "rust", "args": {"PACKAGE_PATH": "tool"}},
+    }
+
+
+def test_init_finds_what_to_run(tmp_path: Path) -> None:
+    files = {
+        "py/pyproject.toml": "",
+        "py/src/shop/__main__.py": "",
+        "ts/deno.json": "{}",
+        "ts/server.ts": "",
+        "one/go.mod": "",
+        "one/cmd/serve/main.go": "// Serves.\npackage main\n",
+        "two/go.mod": "",
+        "two/cmd/a/main.go": "package main\n",
+        "two/cmd/b/main.go": "package main\n",
+        "two/cmd/lib/lib.go": "package lib\n",
+    }
+    found_images = images(content(tmp_path, **files))
+    assert found_images["a"] == {"context": "two", "runtime": "go", "args": {"PACKAGE": "./cmd/a"}}
+    assert list(found_images) == ["one", "py", "ts", "a", "b"]
+    args = {name: yaml.safe_load((tmp_path / name / "ZImagefile").read_text())["args"] for name in ("one", "py", "ts")}
+    assert args == {"one": {"PACKAGE": "./cmd/serve"}, "py": {"APP_MODULE": "shop"}, "ts": {"MAIN": "server.ts"}}
+
+
+@pytest.mark.parametrize("text", ["[", "[]", '{"workspaces"', '"x"', "{" * 100_000])
+def test_files_that_cannot_be_understood_tell_nothing(text: str, tmp_path: Path) -> None:
+    content(tmp_path, **{"package.json": text, "Cargo.toml": text, "web/package.json": text})
+    assert found(tmp_path) == {"web": "node22"}
+
+
+def test_very_deep_folders_are_not_looked_into(tmp_path: Path) -> None:
+    tree(tmp_path, "/".join(["a"] * 16) + "/go.mod", "/".join(["b"] * 17) + "/go.mod")
+    assert list(found(tmp_path)) == ["/".join(["a"] * 16)]
+
+
+def test_init_keeps_secrets_out_of_contexts(tmp_path: Path) -> None:
+    tree(tmp_path, "web/package.json", "api/go.mod", "old/Dockerfile")
+    (tmp_path / "api/.dockerignore").write_text("mine\n")
+    assert zbuild(tmp_path, "init", "--force") == 0
+    assert ".env*" in (tmp_path / "web/.dockerignore").read_text().split()
+    assert (tmp_path / "api/.dockerignore").read_text() == "mine\n"
+    assert not (tmp_path / "old/.dockerignore").exists()
+
+
+def test_init_tells_of_files_that_import_reads(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree(tmp_path, "api/Dockerfile", "compose.yaml")
+    assert zbuild(tmp_path, "init") == 0
+    assert "compose.yaml was not read; 'zbuild import compose.yaml'" in capsys.readouterr().out
+    tree(tmp_path / "other", "docker-bake.json")
+    assert zbuild(tmp_path / "other", "init") == 2
+    assert "'zbuild import docker-bake.json' reads" in capsys.readouterr().err
+
+
 def test_init_overwrites_nothing_unasked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tree(tmp_path, "api/go.mod")
     (tmp_path / "zbuild.yaml").write_text("images: {}\n")

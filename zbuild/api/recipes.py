@@ -9,6 +9,10 @@ from zbuild.frontend.load import open_catalog
 from zbuild.frontend.recipe.projects import find_projects
 from zbuild.frontend.recipe.scaffold import new_files
 
+IGNORE_FILE = ".dockerignore"
+_COMPOSE = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+_FOREIGN = (*_COMPOSE, "docker-bake.json")
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -42,8 +46,20 @@ def plan_workspace(root: Path) -> tuple[NewFile, ...]:
     projects = [project for project in find_projects(root) if project.file or project.recipe in names]
     if not projects:
         hint = "'zbuild recipes' tells what is looked for; without a recipe, write a ZImagefile or Dockerfile first"
+        hint = next((f"'zbuild import {name}' reads {name}, which is there" for name in foreign_files(root)), hint)
         raise UsageError("no-project", f"there is no project in {root} that zbuild knows how to build", hint=hint)
-    return tuple(new_files(projects, recipes))
+
+    def ignored(context: str, recipe: Recipe) -> str:
+        example = recipe.root / recipe.path / "example" / IGNORE_FILE
+        has_one = (root / context / IGNORE_FILE).exists() or not example.is_file()
+        return "" if has_one else example.read_text(encoding="utf-8")
+
+    return tuple(new_files(projects, recipes, ignored))
+
+
+def foreign_files(root: Path) -> tuple[str, ...]:
+    """Return the names of other tools' files in a folder that `import_file` reads."""
+    return tuple(name for name in _FOREIGN if (root / name).is_file())
 
 
 def write_files(root: Path, files: Sequence[NewFile], *, force: bool = False) -> None:

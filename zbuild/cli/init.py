@@ -30,10 +30,11 @@ def command(session: Session, folder: Path | None, *, dry_run: bool, force: bool
     """Make a workspace of the projects in a folder.
 
     Looks for projects, one folder each: those with a ZImagefile or Dockerfile, and those whose files (package.json,
-    go.mod, Cargo.toml …) show which recipe builds them. Writes a zbuild.yaml that lists them, and a ZImagefile for each
-    that has no build file. Folders like node_modules, vendor, target and hidden ones are left alone.
+    go.mod, Cargo.toml …) show which recipe builds them. Writes a zbuild.yaml that lists them, and a ZImagefile and a
+    .dockerignore for each that has none. Packages of a workspace of npm, pnpm, Yarn, cargo or Go are built from its
+    root, where their lock file is. Folders like node_modules, vendor, target and hidden ones are left alone.
     """
-    from zbuild.api.recipes import plan_workspace, write_files  # noqa: PLC0415 - nothing of it is needed for --help
+    from zbuild.api.recipes import foreign_files, plan_workspace, write_files  # noqa: PLC0415 - nothing of it is needed for --help
 
     root = (session.directory / (folder or ".")).absolute()
     files = plan_workspace(root)
@@ -43,4 +44,6 @@ def command(session: Session, folder: Path | None, *, dry_run: bool, force: bool
     write_files(root, files, force=force)
     for file in files:
         click.echo(f"wrote {file.path}: {file.reason}")
+    for name in foreign_files(root):
+        click.echo(f"note: {name} was not read; 'zbuild import {name}' prints a zbuild.yaml of what it builds")
     click.echo("next: read them, then run 'zbuild validate' and 'zbuild plan'")

@@ -1,4 +1,4 @@
-"""The files that `zbuild init` writes: a zbuild.yaml for the projects that were found, and their ZImagefiles."""
+"""The files that `zbuild init` writes: a zbuild.yaml for the projects that were found, and what recipes need."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from zbuild.frontend.recipe.catalog import Recipe
     from zbuild.frontend.recipe.projects import FoundProject
@@ -45,26 +45,44 @@ def workspace_file(projects: Sequence[FoundProject]) -> NewFile:
 
 def image_file(project: FoundProject, recipe: Recipe) -> NewFile:
     """Return the ZImagefile of a project that is built by a recipe, with all that can be set in comments."""
+    set_already = dict(project.args)
     lines = [
         f"# {recipe.title}, since {project.because} is here. What it does: zbuild recipes {recipe.name}",
         f"runtime: {recipe.name}",
         "",
-        "# args:                    # its parameters and their defaults",
+        f"{'' if set_already else '# '}args:                    # its parameters and their defaults",
     ]
-    lines += [f"#   {item.name}: {json.dumps(item.default)}    # {item.description}" for item in recipe.parameters]
+    for item in recipe.parameters:
+        mark = "  " if item.name in set_already else "#   "
+        value = set_already.get(item.name, item.default)
+        lines.append(f"{mark}{item.name}: {json.dumps(value, ensure_ascii=False)}    # {item.description}")
     lines += ["", "# cmd: [program, argument]  # what is started, when the recipe's own does not fit"]
     lines += ["# env: {NAME: value}       # what it finds in its environment"]
     path = posixpath.normpath(posixpath.join(project.folder, "ZImagefile"))
     return NewFile(path, "\n".join(lines) + "\n", f"{recipe.name}, since {project.because} is there")
 
 
-def new_files(projects: Sequence[FoundProject], recipes: Iterable[Recipe]) -> Iterator[NewFile]:
-    """Yield the files for projects whose recipes there are: the workspace's first."""
+def new_files(
+    projects: Sequence[FoundProject], recipes: Iterable[Recipe], ignored: Callable[[str, Recipe], str]
+) -> Iterator[NewFile]:
+    """Yield the files for projects whose recipes there are: the workspace's first.
+
+    `ignored` returns what to keep out of a context for a recipe; "" when the context says so itself.
+    """
     known = {recipe.name: recipe for recipe in recipes}
     yield workspace_file(projects)
+    contexts: dict[str, None] = {}
     for project in projects:
-        if project.recipe:
-            yield image_file(project, known[project.recipe])
+        if not project.recipe:
+            continue
+        recipe = known[project.recipe]
+        if not project.is_inline:
+            yield image_file(project, recipe)
+        text = "" if project.context in contexts else ignored(project.context, recipe)
+        contexts[project.context] = None
+        if text:
+            path = posixpath.normpath(posixpath.join(project.context, ".dockerignore"))
+            yield NewFile(path, text, "what no image needs, and what may be secret")
 
 
 def yaml_text(text: str) -> str:
@@ -76,5 +94,11 @@ def yaml_text(text: str) -> str:
 def _image(project: FoundProject) -> Iterator[str]:
     told = f"built by its {project.file}" if project.file else f"{project.recipe}, since {project.because} is there"
     yield f"  {yaml_text(project.name)}:    # {told}"
-    yield f"    context: {yaml_text(project.folder)}"
+    yield f"    context: {yaml_text(project.context)}"
+    if project.file and not project.has_plain_file:
+        yield f"    file: {yaml_text(posixpath.normpath(posixpath.join(project.folder, project.file)))}"
+    if project.is_inline:
+        yield f"    runtime: {project.recipe}"
+        pairs = ", ".join(f"{name}: {yaml_text(value)}" for name, value in project.args)
+        yield from [f"    args: {{{pairs}}}"] if pairs else []
     yield f"    # tags: [registry.example/{project.name}:latest]"
