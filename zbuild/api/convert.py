@@ -16,6 +16,7 @@ from zbuild.frontend.printing import Printed
 from zbuild.syntax.nodes import Mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -42,28 +43,45 @@ def convert_file(root: Path, path: str) -> Printed:
     return printed
 
 
-def import_file(root: Path, path: str, folder: Path) -> Printed:
-    """Return the zbuild.yaml, for a folder, of a bake file in JSON or a Compose file; `path` is relative to `root`.
+def import_files(root: Path, paths: Sequence[str], folder: Path) -> Printed:
+    """Return the zbuild.yaml, for a folder, of bake files in JSON or of Compose files; `paths` are relative to `root`.
 
-    Raises BuildFileError for a file that is neither.
+    Later files lie over earlier ones; paths in all of them start at the first one's folder. Raises BuildFileError for
+    files that are neither, or not all the same.
     """
-    from zbuild.frontend.imports.bake import import_bake  # noqa: PLC0415 - only this command needs it
-    from zbuild.frontend.imports.compose import import_compose  # noqa: PLC0415 - likewise
+    from zbuild.frontend.imports import bake, compose, overlay  # noqa: PLC0415 - only this command needs them
     from zbuild.frontend.imports.emit import Imported  # noqa: PLC0415 - likewise
 
-    node = _read_foreign(root, path)
-    prefix = os.path.relpath((root / path).parent, folder).replace(os.sep, "/")
-    imported = Imported(prefix, Diagnostics())
-    if "services" in node:
-        import_compose(node, imported)
-    elif "target" in node:
-        import_bake(node, imported)
+    nodes = [_read_foreign(root, path) for path in paths]
+    prefix = os.path.relpath((root / paths[0]).parent, folder).replace(os.sep, "/")
+    imported = Imported(prefix, Diagnostics(), _as_zimagefile)
+    kinds = {_kind(node) for node in nodes}
+    if len(kinds) > 1:
+        raise _refused("a bake file and a Compose file cannot be one", nodes[-1].span, "import one after the other")
+    if kinds == {"compose"}:
+        compose.import_compose(overlay.overlay_compose(nodes), imported)
     else:
-        hint = "it has neither 'target' nor 'services'"
-        raise _refused("this is neither a bake file nor a Compose file", node.span, hint)
+        bake.import_bake(overlay.overlay_bake(nodes), imported)
     if not imported.images:
-        raise _refused("nothing in this file is built from a folder", Span(path, 1), "")
-    return Printed(imported.text(posixpath.basename(path)), tuple(imported.diagnostics.items))
+        raise _refused("nothing in this file is built from a folder", Span(paths[0], 1), "")
+    origin = ", ".join(posixpath.basename(path) for path in paths)
+    return Printed(imported.text(origin), tuple(imported.diagnostics.items))
+
+
+def _kind(node: Mapping) -> str:
+    if "services" in node:
+        return "compose"
+    if "target" in node or "group" in node or "variable" in node:
+        return "bake"
+    hint = "it has neither 'target' nor 'services'"
+    raise _refused("this is neither a bake file nor a Compose file", node.span, hint)
+
+
+def _as_zimagefile(data: bytes, path: str) -> Printed:
+    from zbuild.frontend.dockerfile.parse import parse_dockerfile  # noqa: PLC0415 - few files hold a Dockerfile
+    from zbuild.frontend.zimagefile.print import print_zimagefile  # noqa: PLC0415 - likewise
+
+    return print_zimagefile(parse_dockerfile(data, path), ".")
 
 
 def _read_foreign(root: Path, path: str) -> Mapping:

@@ -1,68 +1,91 @@
-"""The `build:` sections of a Compose file."""
+"""The `build:` sections of Compose files."""
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from zbuild.frontend.imports.emit import image_name, pairs
-from zbuild.syntax.nodes import Mapping, Scalar, Sequence
+from zbuild.frontend.imports.overlay import overlay_service
+from zbuild.frontend.imports.variables import interpolated
+from zbuild.syntax.nodes import Mapping, Scalar
 
 if TYPE_CHECKING:
     from zbuild.frontend.imports.emit import Imported, Yaml
     from zbuild.syntax.nodes import Node
 
 _KNOWN = frozenset(
-    {
-        "context",
-        "dockerfile",
-        "args",
-        "labels",
-        "tags",
-        "target",
-        "platforms",
-        "pull",
-        "no_cache",
-        "additional_contexts",
-    }
+    {"context", "dockerfile", "dockerfile_inline", "args", "labels", "tags", "target", "platforms", "pull", "no_cache"}
+    | {"additional_contexts"}
 )
-_VARIABLE = re.compile(r"\$(?:(\$)|([A-Za-z_]\w*)|\{([A-Za-z_]\w*)(?:(:?[-?+])([^{}$]*))?\})", re.ASCII)
+_DEEPEST = 50
 
 
 def import_compose(root: Mapping, imported: Imported) -> None:
     """Take over every service that is built; what has no place in a zbuild.yaml is noted."""
+    if "include" in root:
+        imported.drop("'include'", root.place("include"), "name the files it includes, too")
     services = root.mapping("services")
-    for name, service in services.items:
-        if isinstance(service, Mapping) and "extends" in service:
-            imported.drop(f"what '{name.text}' extends", service.place("extends"))
-        if isinstance(service, Mapping) and service.get("build") is not None:
-            _service(name, service, imported)
+    profiles: dict[str, list[str]] = {}
+    for name, _ in services.items:
+        service = _resolved(name, services, imported, 0)
+        if service.get("build") is not None and _service(name, service, imported):
+            for profile in service.scalars("profiles") or (Scalar("default"),):
+                profiles.setdefault(image_name(profile.text), []).append(image_name(name.text))
+    if set(profiles) > {"default"}:  # services of no profile are those that Compose builds unasked
+        imported.groups |= {name: members for name, members in profiles.items() if name not in imported.images}
 
 
-def _service(name: Scalar, service: Mapping, imported: Imported) -> None:
-    value = _interpolated(service.get("build") or Mapping(), imported)
+def _resolved(name: Scalar, services: Mapping, imported: Imported, depth: int) -> Mapping:
+    """Return a service with what it extends in the same file; what stands in another one is noted."""
+    service = services.mapping(name.text)
+    extended = service.get("extends")
+    if extended is None or depth > _DEEPEST:
+        return service
+    other = extended if isinstance(extended, Scalar) else None
+    if isinstance(extended, Mapping):
+        if "file" in extended:
+            imported.drop(f"what '{name.text}' extends in another file", service.place("extends"))
+            return service
+        other = extended.scalar("service")
+    if other is None or other.text not in services:
+        imported.drop(f"what '{name.text}' extends, which is not there,", service.place("extends"))
+        return service
+    below = _resolved(other, services, imported, depth + 1)
+    if "image" in below and "image" not in service:
+        what = f"the tag that '{name.text}' has of '{other.text}', which it extends,"
+        imported.drop(what, service.place("extends"), "no two images can have the same")
+    inherited = tuple(pair for pair in below.items if pair[0].text != "image")
+    return overlay_service(Mapping(inherited, below.span), service)
+
+
+def _service(name: Scalar, service: Mapping, imported: Imported) -> bool:
+    value = interpolated(service.get("build") or Mapping(), imported)
     build = value if isinstance(value, Mapping) else Mapping()
     image: Yaml = {}
     context = value if isinstance(value, Scalar) else build.scalar("context")
     for key, _ in build.items:
-        if key.text not in _KNOWN:
+        if key.text not in _KNOWN and not key.text.startswith("x-"):
             imported.drop(f"'{key.text}' of service '{name.text}'", key.span)
-    if not imported.place(image, context, build.scalar("dockerfile")):
-        return
-    named = _interpolated(service.get("image") or Mapping(), imported)
-    tags = [named.text] if isinstance(named, Scalar) else []
-    if tags := [*tags, *(tag.text for tag in build.scalars("tags"))]:
-        image["tags"] = tags
+    inline = build.scalar("dockerfile_inline")
+    if not imported.place(image, context, None if inline else build.scalar("dockerfile")):
+        return False
+    named = interpolated(service.get("image") or Mapping(), imported)
     _set_pairs(image, "build_args", build.get("args"), imported)
     _set_pairs(image, "labels", build.get("labels"), imported)
-    platform = service.scalar("platform")
-    if platforms := [item.text for item in build.scalars("platforms")] or ([platform.text] if platform else []):
-        image["platforms"] = platforms
-    image |= {"target": build.text("target")} if build.text("target") else {}
-    image |= {"no_cache": True} if build.flag("no_cache") else {}
-    image |= {"pull": "newer"} if build.flag("pull") else {}
-    _contexts(image, build, imported)
+    platform = interpolated(service.get("platform") or Mapping(), imported)
+    image |= {"platforms": _one(platform)} if _one(platform) else {}
+    imported.settings(image, build, [*_one(named), *(tag.text for tag in build.scalars("tags"))], "no_cache")
+    imported.contexts(image, build.get("additional_contexts"), "service")
+    if inline is not None and not imported.inline(
+        image, inline, f"the service '{name.text}', whose 'dockerfile_inline'"
+    ):
+        return False
     imported.images[image_name(name.text)] = image
+    return True
+
+
+def _one(node: Node) -> list[str]:
+    return [node.text] if isinstance(node, Scalar) else []
 
 
 def _set_pairs(image: Yaml, field: str, node: Node | None, imported: Imported) -> None:
@@ -73,41 +96,4 @@ def _set_pairs(image: Yaml, field: str, node: Node | None, imported: Imported) -
             imported.drop(f"'{name.text}', which has no value here,", name.span, hint)
         else:
             found[name.text] = value.text
-    if found:
-        image[field] = found
-
-
-def _contexts(image: Yaml, build: Mapping, imported: Imported) -> None:
-    """Order a service after the contexts that are services; how its build file names them is not changed."""
-    for name, value in pairs(build.get("additional_contexts")):
-        kind, _, other = (value.text if value else "").partition(":")
-        if kind == "service":
-            image.setdefault("depends_on", []).append(image_name(other))
-            hint = f"in the build file name a tag of '{image_name(other)}' instead of '{name.text}'"
-            imported.drop(f"the context '{name.text}', but for its order,", name.span, hint)
-        else:
-            imported.drop(f"the context '{name.text}'", name.span)
-
-
-def _interpolated(node: Node, imported: Imported) -> Node:
-    """Turn Compose's variables into those of a zbuild.yaml, with their defaults under `vars`."""
-    match node:
-        case Scalar():
-            text = _VARIABLE.sub(lambda match: _variable(match, node, imported), node.text)
-            return Scalar(text, node.plain, node.span)
-        case Sequence():
-            return Sequence(tuple(_interpolated(item, imported) for item in node.items), node.span)
-    return Mapping(tuple((key, _interpolated(value, imported)) for key, value in node.items), node.span)
-
-
-def _variable(match: re.Match[str], node: Scalar, imported: Imported) -> str:
-    escaped, bare, braced, operator, operand = match.groups()
-    if escaped:
-        return "$$" if match.string[match.end() : match.end() + 1] == "{" else "$"
-    name = bare or braced
-    default = operand or "" if operator in ("-", ":-") else ""
-    if operator in ("+", ":+"):
-        imported.drop(f"'{match[0]}'", node.span, "write what is meant")
-    if name not in imported.vars or default:
-        imported.vars[name] = default
-    return f"${{{name}}}"
+    imported.pairs(image, field, found)
