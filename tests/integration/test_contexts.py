@@ -125,3 +125,26 @@ def test_a_context_that_nothing_names_is_told_and_changes_nothing(repo: Monorepo
     assert ended.code == 0
     assert "warning: --build-context sdkk is named by none of the build files" in ended.stderr
     assert "0 to run, 1 cached" in ended.stderr or "up to date" in ended.stderr
+
+
+def test_a_mount_shows_no_more_of_a_context_than_a_copy_takes(repo: Monorepo, storage: Storage) -> None:
+    storage.import_busybox("localhost/t/busybox:1")
+    mounts = "--mount=from=sdk,target=/sdk --mount=target=/own --mount=from=sdk,source=lib/a.h,target=/a.h"
+    repo.write("based.Dockerfile", f"FROM localhost/t/busybox:1\nRUN {mounts} find /sdk /own /a.h | sort > /seen\n")
+    repo.write("files/sub/kept.txt", "kept\n")
+    repo.build("based")
+    seen = ["/a.h", "/own", "/own/own.txt", "/own/sub", "/own/sub/kept.txt"]
+    sdk = ["/sdk", "/sdk/.dockerignore", "/sdk/lib", "/sdk/lib/a.h", "/sdk/lib/tool"]
+    assert file_in(storage, "seen") == [*seen, *sdk]
+    repo.write("files/.dockerignore", "**/*.txt\n!own.txt\n")
+    repo.write("../sdk/noise.log", "edited\n")
+    assert repo.build("based") == {"based/0": "run"}
+    assert file_in(storage, "seen") == ["/a.h", "/own", "/own/.dockerignore", "/own/own.txt", "/own/sub", *sdk]
+    repo.write("../sdk/noise.log", "edited again\n")
+    assert repo.build("based") == {"based/0": "cached"}
+    assert list((repo.root / ".zbuild/mounts").iterdir()) == []
+
+
+def file_in(storage: Storage, name: str) -> list[str]:
+    container = storage.buildah("from", "--pull-never", "localhost/t/based:1")
+    return Path(storage.buildah("mount", container), name).read_text().splitlines()

@@ -207,6 +207,8 @@ def test_an_image_is_never_a_context_of_itself() -> None:
     graph = both(options)
     assert graph.by_id()["base"].base == FromReference("docker.io/library/alpine:latest")
     assert graph.by_id()["api"].base == FromVertex("base")
+    pinned = both(options, (PINNED,))
+    assert pinned.by_id()["base"].base == FromReference("docker.io/library/alpine:3.20")
 
 
 def test_contexts_that_lead_in_a_circle_are_refused() -> None:

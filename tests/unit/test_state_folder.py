@@ -110,3 +110,13 @@ def test_faults_have_codes_and_name_the_path(number: int, code: str) -> None:
     error = state_fault(OSError(number, "x"), "/some/path")
     assert (error.code, error.exit_code) == (code, 3)
     assert "/some/path" in error.message
+
+
+def test_folders_that_killed_processes_left_are_swept(tmp_path: Path) -> None:
+    folder = StateFolder.open(tmp_path)
+    dead, living = (folder.mounts / f".shown.{pid}-1-0.tmp" for pid in (2**22 + 1, os.getpid()))
+    for path in (dead, living):
+        path.mkdir()
+        (path / "file").touch()
+    folder.sweep()
+    assert [path.name for path in folder.mounts.iterdir()] == [living.name]

@@ -199,9 +199,8 @@ class Images:
         What would make an image its own context is not for that image: its build file means what is written.
         """
         own, name = (spec.contexts, spec.name) if spec else ((), "")
-        found = {**dict(self._shared), **dict(own), **dict(self._contexts)}
-        items = ((key, value) for key, value in found.items() if not _is_of(value, name))
-        return tuple(sorted(items, key=itemgetter(0)))
+        items = (*self._shared, *own, *self._contexts)
+        return tuple(sorted({key: value for key, value in items if not _is_of(value, name)}.items(), key=itemgetter(0)))
 
     def _given(self, args: Pairs) -> Pairs:
         """Return build arguments with those of the command line, which win, in a fixed order."""

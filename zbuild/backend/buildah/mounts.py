@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from zbuild.backend.buildah.caches import Seed
 from zbuild.backend.buildah.run_mount import Bind, Tmpfs
+from zbuild.backend.buildah.shown import less_ignored
 from zbuild.backend.rootfs import Attributes, Rootfs
 from zbuild.base.errors import StageError
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.steps import ContextOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +127,10 @@ class _Mounting:
 
     def _shown(self, mount: BindMount | CacheMount) -> Path:
         """Return the path on this machine of what a mount shows. Raises OSError when there is nothing."""
-        with Rootfs(self.sources.tree(self._origin(mount))) as tree:
+        origin, caches = self._origin(mount), self.sources.caches
+        if isinstance(origin, ContextOrigin):
+            return less_ignored(origin, mount.path, caches.folder, caches.runner.check, self.stack)
+        with Rootfs(self.sources.tree(origin)) as tree:
             return Path(os.fsdecode(tree.real(os.fsencode(mount.path))))
 
     def _origin(self, mount: BindMount | CacheMount) -> Origin:
