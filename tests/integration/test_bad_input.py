@@ -130,7 +130,7 @@ def test_unknown_images_stages_and_groups(repo: Monorepo) -> None:
 def test_what_is_not_done_yet_is_refused_by_name(repo: Monorepo) -> None:
     repo.write("api/Dockerfile", "FROM scratch\nRUN --security=insecure x\nRUN --device=x y\n")
     repo.write("web/ZImagefile", "wasm: {target: preview2}\n")
-    said = refused(repo)
+    said = refused(repo, "build")
     assert "api/Dockerfile:2:" in said
     assert "--security" in said
     assert "api/Dockerfile:3:" in said

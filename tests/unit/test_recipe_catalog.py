@@ -133,7 +133,6 @@ def test_an_inline_image_names_a_recipe_and_its_files_count(tmp_path: Path) -> N
     [
         ("runtime: shop\nsteps: [{run: x}]\n", ("conflicting-keys", "'runtime' and 'steps' exclude each other")),
         ("runtime: shop\nargs: {LEVLE: 2}\n", ("unknown-parameter", "the recipe 'shop' has no parameter 'LEVLE'")),
-        ("runtime: wasm\n", ("not-yet", "'runtime: wasm' is not supported yet")),
         ("runtime: shop\nbase: x\n", ("conflicting-keys", "'base' and 'runtime' exclude each other")),
         ("runtime: shop\nplatfrom: x\n", ("unknown-key", "unknown key 'platfrom'")),
     ],

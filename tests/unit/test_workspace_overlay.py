@@ -12,6 +12,7 @@ from zbuild.api.workspace import Workspace
 from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.frontend.buildfile.merge import merge
 from zbuild.frontend.load import load_project
+from zbuild.graph.types import FromReference, FromVertex
 from zbuild.model.overlay import Overlay
 from zbuild.state.stamp import environment_row, same_environment
 from zbuild.syntax.nodes import Mapping, Scalar
@@ -161,6 +162,41 @@ def test_profiles_must_be_known_to_some_build_file(root: Path) -> None:
     with pytest.raises(UsageError) as caught:
         load_project(root, overlay=Overlay(profiles=("relaese",)))
     assert caught.value.hint == "did you mean 'release'?"
+
+
+_UPON = "images:\n  api: {context: lib, tags: ['team/api:1', 'here.example/x/web:2']}\n"
+
+
+@pytest.mark.parametrize(
+    ("base", "meant"),
+    [
+        ("alpine", "here.example/x/alpine:latest"),
+        ("docker.io/library/alpine:3", "docker.io/library/alpine:3"),
+        ("other.example/alpine", "other.example/alpine:latest"),
+    ],
+)
+def test_references_without_a_registry_lead_to_the_default_one(root: Path, base: str, meant: str) -> None:
+    workspace = _write(root, f"defaults: {{registry: here.example/x}}\n{_UPON}  on: {{base: '{base}'}}\n")
+    assert workspace.graph(["on"]).by_id()["on"].base == FromReference(meant)
+
+
+@pytest.mark.parametrize("base", ["team/api:1", "web:2", "here.example/x/web:2"])
+def test_images_are_found_by_their_tags_with_a_default_registry_too(root: Path, base: str) -> None:
+    workspace = _write(root, f"defaults: {{registry: here.example/x}}\n{_UPON}  on: {{base: '{base}'}}\n")
+    assert workspace.graph(["on"]).by_id()["on"].base == FromVertex("api")
+
+
+@pytest.mark.parametrize("value", ["team", "UPPER CASE", "https://x.example", "x.example/Team"])
+def test_a_default_registry_must_be_one(root: Path, value: str) -> None:
+    workspace = _write(root, f"defaults: {{registry: '{value}'}}\n{_UPON}")
+    with pytest.raises(BuildFileError, match="is not a registry"):
+        workspace.graph()
+
+
+def test_an_included_file_cannot_bring_a_default_registry(root: Path) -> None:
+    (root / "lib" / "zbuild.yaml").write_text("defaults: {registry: x.example}\n")
+    with pytest.raises(BuildFileError, match="an included file cannot bring a default registry"):
+        _write(root, "include: lib/zbuild.yaml\n").images()
 
 
 _KEYS = st.sampled_from("abc")

@@ -105,9 +105,8 @@ def test_cache_mounts_take_what_the_model_has():
 
 def test_what_is_not_done_yet_is_in_the_schemas():
     places = {
-        "zimagefile": ({"wasm"}, set(read_schema("zimagefile")["properties"])),
         "image": ({"secrets", "ssh", "squash"}, _properties("zbuild", "image")),
-        "defaults": ({"registry", "reproducible"}, _properties("zbuild", "defaults")),
+        "defaults": ({"reproducible"}, _properties("zbuild", "defaults")),
     }
     for place, (refused, known) in places.items():
         problems = Diagnostics()

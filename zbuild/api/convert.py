@@ -26,6 +26,9 @@ def convert_file(root: Path, path: str) -> Printed:
     Raises BuildFileError with every problem of the file.
     """
     definition = load_definition(root, path)
+    if definition.wasm is not None:
+        message = "a Dockerfile cannot say what a WebAssembly component is"
+        raise BuildFileError([Diagnostic("cannot-say", message, definition.wasm.span)])
     if is_zimagefile(path):
         from zbuild.frontend.dockerfile.print import print_dockerfile  # noqa: PLC0415 - one direction at a time
 

@@ -172,20 +172,26 @@ class Reading:
 
 
 def load_graph(
-    reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions
+    reading: Reading,
+    folder: StateFolder | None,
+    targets: Sequence[str],
+    options: BuildOptions,
+    *,
+    checking: bool = False,
 ) -> LoadedGraph:
     """Return the graph of the targets: the kept one when no build file changed, else made anew and kept.
 
-    Without a folder, or in one that cannot be written, nothing is kept.
+    Without a folder, or in one that cannot be written, nothing is kept. `checking`: what is right but cannot be built
+    yet is left out; otherwise it is an error.
 
     Raises UsageError for unknown targets, BuildFileError with every problem of the build files.
     """
     codec = Codec(_CLASSES)
-    name = _name(reading, targets, options)
+    name = _name(reading, targets, options, checking=checking)
     kept = None if folder is None else _kept(plancache.load(folder, name), codec)
     if kept is not None:
         return kept
-    loaded = _make(reading, folder, targets, options)
+    loaded = _make(reading, folder, targets, options, checking=checking)
     if loaded.settled and folder is not None:
         parts = (loaded.graph, loaded.warnings, loaded.lint, loaded.notices)
         with suppress(StateError):  # it only saves time
@@ -207,14 +213,16 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
     return LoadedGraph(graph, tuple(kept["rows"]), True, warnings, lint, notices, environment)  # noqa: FBT003 - in order
 
 
-def _name(reading: Reading, targets: Sequence[str], options: BuildOptions) -> str:
-    chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime)
+def _name(reading: Reading, targets: Sequence[str], options: BuildOptions, *, checking: bool) -> str:
+    chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime, checking)
     overlay = (reading.overlay.files, reading.overlay.profiles, reading.overlay.settings)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())), overlay)
     return f"{xxh((how, tuple(targets), chosen))}.graph"
 
 
-def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+def _make(
+    reading: Reading, folder: StateFolder | None, targets: Sequence[str], options: BuildOptions, *, checking: bool
+) -> LoadedGraph:
     from zbuild.api.build_args import lint_choices, undeclared  # noqa: PLC0415 - not needed when the graph is kept
     from zbuild.api.contexts import given_contexts, unused_contexts  # noqa: PLC0415 - likewise
     from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - likewise
@@ -226,7 +234,7 @@ def _make(reading: Reading, folder: StateFolder | None, targets: Sequence[str], 
         reading.root, project.recipes, lint_choices(given), detect=options.detect, runtime=options.runtime
     )
     contexts = given_contexts(options.contexts, reading.root, project)
-    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts))
+    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts, checking))
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in _watched(project)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))

@@ -79,7 +79,7 @@ class Workspace:
     def validate(self, options: BuildOptions | None = None) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""
         names = tuple(spec.name for spec in self._reading.project().images)
-        loaded = self._load(names, options or BuildOptions())
+        loaded = self._load(names, options or BuildOptions(), checking=True)
         return (*loaded.warnings, *loaded.lint)
 
     def lint(self, targets: Sequence[str] = (), choices: LintChoices | None = None) -> tuple[Linted, ...]:
@@ -221,15 +221,15 @@ class Workspace:
             records.forget([record.key for record in records.records() if record.image_id not in present])
         return removed
 
-    def _load(self, targets: Sequence[str], options: BuildOptions) -> LoadedGraph:
+    def _load(self, targets: Sequence[str], options: BuildOptions, *, checking: bool = False) -> LoadedGraph:
         """Return the graph for what only reads: it needs no state, which may be read-only."""
         try:
             folder = self._folder()
         except StateError as error:
             if error.code == "state-link":
                 raise
-            return load_graph(self._reading, None, targets, options)
-        return load_graph(self._reading, folder, targets, options)
+            return load_graph(self._reading, None, targets, options, checking=checking)
+        return load_graph(self._reading, folder, targets, options, checking=checking)
 
     def _folder(self) -> StateFolder:
         return StateFolder.open(self.root)

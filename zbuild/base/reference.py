@@ -134,6 +134,14 @@ def qualify(text: str, default_registry: str = "") -> Reference:
     return _parse(f"{first}/{rest}" if text else "", text)
 
 
+def is_registry(text: str) -> bool:
+    """Say whether a text can be the `default_registry` of `qualify`."""
+    try:
+        return str(qualify(f"{text}/name")).startswith(f"{text}/")
+    except ReferenceError:
+        return False
+
+
 def normalise(text: str, default_registry: str = "") -> Reference:
     """Return the full reference that a text names: qualified, and with a tag or a digest.
 

@@ -85,7 +85,14 @@ def parse_text(plain: dict[str, Any]) -> str:
         name = f" {stage['name']}" if stage["name"] else ""
         lines.append(f"{_lines(stage)} stage {stage['index']}{name}: {_base(stage)}")
         lines += [f"{_lines(item)}   {_instruction(item)}" for item in stage["instructions"]]
+    if "wasm" in plain:
+        lines.append(f"{_lines(plain['wasm'])} {_component(plain['wasm'])}")
     return "\n".join(lines)
+
+
+def _component(wasm: dict[str, Any]) -> str:
+    said = [f"{name}={json.dumps(value)}" for name, value in wasm.items() if value and not name.endswith("_line")]
+    return " ".join(["wasm", *said])
 
 
 def _lines(item: dict[str, Any]) -> str:

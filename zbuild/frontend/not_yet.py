@@ -11,13 +11,11 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.syntax.nodes import Mapping, Node
 
-Place: TypeAlias = Literal["zimagefile", "runtime", "image", "defaults"]
+Place: TypeAlias = Literal["image", "defaults"]
 
 _REFUSED: dict[Place, frozenset[str]] = {
-    "zimagefile": frozenset({"wasm"}),
-    "runtime": frozenset({"wasm", "webassembly"}),
-    "image": frozenset({"wasm", "secrets", "ssh", "squash"}),
-    "defaults": frozenset({"registry", "reproducible"}),
+    "image": frozenset({"secrets", "ssh", "squash"}),
+    "defaults": frozenset({"reproducible"}),
 }
 
 
@@ -26,11 +24,6 @@ def refuse_keys(node: Mapping, place: Place, diagnostics: Diagnostics) -> None:
     for key, value in node.items:
         if key.text in _REFUSED[place] and not _is_off(value):
             refuse(f"'{key.text}'", key.span, diagnostics)
-
-
-def is_refused(word: str, place: Place) -> bool:
-    """Say whether zbuild cannot honour a word there yet."""
-    return word in _REFUSED[place]
 
 
 def refuse(what: str, span: Span, diagnostics: Diagnostics) -> None:

@@ -42,11 +42,15 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """What the command line adds: arguments and contexts for all images, and the stage wanted of each target."""
+    """What the command line adds: arguments and contexts for all images, and the stage wanted of each target.
+
+    `checking`: what is right but cannot be built yet is left out; otherwise it is an error.
+    """
 
     build_args: Pairs = ()
     target: str = ""
     contexts: NamedContexts = ()
+    checking: bool = False
 
 
 @dataclass(slots=True)

@@ -41,6 +41,8 @@ class Images:
         self._matrices = {group.name: group.members for group in project.groups if group.is_matrix}
         self._loader = loader
         self._build_args = options.build_args
+        self._checking = options.checking
+        self.registry = project.registry
         self._shared = project.contexts
         self._contexts = options.contexts
         self.asked: dict[str, str] = {}
@@ -145,7 +147,7 @@ class Images:
             return None
         definition = self._definition(file)
         name = _free(build.context if build.context != "." else file, self._names)
-        if definition is None:
+        if definition is None or not self._can_build(name, definition):
             return None
         contexts, target = self._named_contexts(), _target_stage(definition, "")
         made = Instance(name, build.context, file, definition, platform, args, target=target, contexts=contexts)
@@ -177,7 +179,7 @@ class Images:
     def _load(self, spec: ImageSpec) -> Instance | None:
         file = "" if spec.definition is not None else self._file(spec)
         definition = spec.definition or (self._definition(file) if file else None)
-        if definition is None or file is None:
+        if definition is None or file is None or not self._can_build(spec.name, definition):
             return None
         made = Instance(
             name=spec.name,
@@ -192,6 +194,13 @@ class Images:
             contexts=self._named_contexts(spec),
         )
         return self._share(made)
+
+    def _can_build(self, name: str, definition: Definition) -> bool:
+        """Say whether a definition is a container's; another is an error, if there is more to do than to check it."""
+        if definition.wasm is not None and not self._checking:
+            message = f"'{name}' is a WebAssembly component, which zbuild cannot build yet"
+            self._diagnostics.error("not-yet", message, definition.wasm.span)
+        return definition.wasm is None
 
     def _named_contexts(self, spec: ImageSpec | None = None) -> NamedContexts:
         """Return an image's contexts: those of the command line win, then its own, then the workspace's.

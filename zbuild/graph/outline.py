@@ -8,7 +8,7 @@ substitution of another name stays as it is written, unless the stage starts fro
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.diagnostic import Diagnostics
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.model.definition import Definition, Stage
     from zbuild.model.ops import Op
+    from zbuild.model.wasm import WasmComponent
 
 Plain: TypeAlias = dict[str, Any]
 
@@ -41,6 +42,14 @@ def outline(
     A word that cannot be expanded stays as it is written too, and is a warning in `problems`: only a build needs it.
     """
     return _Outline(definition, dict(given or {}), Diagnostics() if problems is None else problems, raw=raw).make()
+
+
+def _component(wasm: WasmComponent) -> Plain:
+    fields = asdict(wasm)
+    span = fields.pop("span")
+    for name in ("pre_build", "post_build"):
+        fields[name] = [command["text"] if "text" in command else command["argv"] for command in fields[name]]
+    return {"start_line": span["line"], "end_line": wasm.span.last_line, **fields, "build_args": dict(wasm.build_args)}
 
 
 @dataclass(slots=True)
@@ -65,14 +74,15 @@ class _Outline:
     def make(self) -> Plain:
         definition = self._definition
         try:
-            target = definition.stages[-1].name or "default"
-            self._globals = dict(global_args(definition, self._given, self._platform, target))
+            last = definition.stages[-1].name if definition.stages else ""  # a component has none
+            self._globals = dict(global_args(definition, self._given, self._platform, last or "default"))
         except WordError as error:
             self._globals_known = False
             self._problems.warning("bad-word", str(error), definition.args[0].span)
         args = [_row(arg.span, {"name": arg.name, "value": self._globals.get(arg.name)}) for arg in definition.args]
         stages = [self._stage(index, stage) for index, stage in enumerate(definition.stages)]
-        return {"file": definition.file, "escape": definition.escape, "args": args, "stages": stages}
+        plain = {"file": definition.file, "escape": definition.escape, "args": args, "stages": stages}
+        return plain if definition.wasm is None else {**plain, "wasm": _component(definition.wasm)}
 
     def _stage(self, index: int, stage: Stage) -> Plain:
         base, number = self._base(index, stage)

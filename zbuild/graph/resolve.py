@@ -165,11 +165,11 @@ class Resolver:
 
     def _reference(self, instance: Instance, text: str, span: Span) -> FromReference | FromVertex | None:
         try:
-            reference = str(normalise(text))
+            reference = str(normalise(text, self._images.registry))
+            image = self._images.tagged(str(normalise(text))) or self._images.tagged(reference)
         except BadReferenceError as error:
             self._diagnostics.error("bad-reference", str(error), span)
             return None
-        image = self._images.tagged(reference)
         if image is not None and image != instance.name:
             return self._output_of(image, span) or FromReference(reference)
         return FromReference(reference)

@@ -10,6 +10,7 @@ from zbuild.model.ops import NOWHERE
 if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.model.ops import Arg, Op, Pairs
+    from zbuild.model.wasm import WasmComponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,12 @@ class Stage:
 class Definition:
     """A whole build file: global ARGs and at least one stage; `escape` is the word rules' escape character.
 
-    `file` is the path as shown to people, relative to the workspace where it lies inside.
+    `file` is the path as shown to people, relative to the workspace where it lies inside. A `wasm` component has no
+    stages.
     """
 
     file: str
     stages: tuple[Stage, ...]
     args: tuple[Arg, ...] = ()
     escape: str = "\\"
+    wasm: WasmComponent | None = None

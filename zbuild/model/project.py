@@ -67,7 +67,8 @@ class Project:
     `folders` are the folders whose listing decided what was read (globs of `include`, look-ups of a build file): when
     one of them changes, the project must be read again; likewise when one of the paths `missing` comes to be, or one of
     the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
-    of the workspace's own recipes, "" for none. `contexts` are those that every image has.
+    of the workspace's own recipes, "" for none. `contexts` are those that every image has. `registry` is where
+    references lead that name none, "" for docker.io.
     """
 
     root: str
@@ -80,6 +81,7 @@ class Project:
     warnings: tuple[Diagnostic, ...] = field(default=(), compare=False)
     recipes: str = ""
     contexts: NamedContexts = ()
+    registry: str = ""
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

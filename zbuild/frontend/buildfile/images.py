@@ -11,7 +11,7 @@ from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.frontend.buildfile.contexts import image_contexts
 from zbuild.frontend.buildfile.inline import inline_keys
-from zbuild.frontend.not_yet import is_refused, refuse_keys
+from zbuild.frontend.not_yet import refuse_keys
 from zbuild.frontend.paths import leads_out, workspace_path
 from zbuild.model.project import ImageSpec
 from zbuild.syntax.nodes import Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Definition
     from zbuild.syntax.nodes import Scalar
 
-_MODES = ("runtime", "base", "build", "stages")
+_MODES = ("runtime", "base", "build", "stages", "wasm")
 
 
 class LowerInline(Protocol):
@@ -139,7 +139,7 @@ def _tags(node: Mapping, diagnostics: Diagnostics) -> tuple[str, ...]:
 def _definition(name: Scalar, node: Mapping, source: ImageSource) -> Definition | None:
     """Return the definition that stands in the image itself, if one does."""
     inline = Mapping(tuple((key, value) for key, value in node.items if key.text in inline_keys()), node.span)
-    if not inline.items or any(is_refused(key.text, "image") for key, _ in inline.items):
+    if not inline.items:
         return None
     if not _is_whole(name, node, inline, source.diagnostics):
         return None
@@ -158,9 +158,8 @@ def _is_whole(name: Scalar, node: Mapping, inline: Mapping, diagnostics: Diagnos
         hint = "put it into that file, or take 'file' out"
         diagnostics.error("conflicting-keys", f"'{first.text}' and 'file' exclude each other", first.span, hint)
     elif not modes:
-        message = (
-            f"'{first.text}' begins a definition of '{name.text}', which needs 'runtime', 'base', 'build' or 'stages'"
-        )
+        needed = "'runtime', 'base', 'build', 'stages' or 'wasm'"
+        message = f"'{first.text}' begins a definition of '{name.text}', which needs {needed}"
         diagnostics.error("missing-key", message, first.span)
     elif len(modes) > 1:
         message = f"'{modes[0]}' and '{modes[1]}' exclude each other"

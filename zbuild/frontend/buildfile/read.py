@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 import re
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,7 @@ from zbuild.base.errors import BuildFileError
 from zbuild.base.span import Span
 from zbuild.frontend.buildfile.assign import Assignments
 from zbuild.frontend.buildfile.checks import check_dependencies, check_groups, check_tags
-from zbuild.frontend.buildfile.contexts import Folders, check_contexts, workspace_contexts
+from zbuild.frontend.buildfile.contexts import check_contexts
 from zbuild.frontend.buildfile.document import Scope, plain_document
 from zbuild.frontend.buildfile.find import find_workspace_file, kind_of_file
 from zbuild.frontend.buildfile.images import ImageSource, included_image, lower_image
@@ -21,8 +20,8 @@ from zbuild.frontend.buildfile.include import Globber
 from zbuild.frontend.buildfile.layers import Layers
 from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.settings import ImageSettings
+from zbuild.frontend.buildfile.shared import Shared
 from zbuild.frontend.not_yet import ignore_sections, refuse_keys
-from zbuild.frontend.paths import leads_out, workspace_path
 from zbuild.model.overlay import Overlay
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from zbuild.frontend.buildfile.document import Document
     from zbuild.frontend.buildfile.given import Given
     from zbuild.frontend.buildfile.images import LowerInline
-    from zbuild.model.contexts import NamedContexts
     from zbuild.model.project import ImageSpec
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
@@ -83,9 +81,7 @@ class _Workspace:
         self._matrices: dict[str, Group] = {}
         self._files: dict[str, None] = {}
         self._complete = True
-        self._recipes = ""
-        self._contexts: NamedContexts = ()
-        self._folders = Folders(root)
+        self._shared = Shared(root, self._diagnostics)
 
     def read(self, file: str) -> None:
         """Read the root's build file, and then, file by file, what is included."""
@@ -101,7 +97,7 @@ class _Workspace:
         if self._complete:
             check_dependencies(self._dependencies, self._names, self._diagnostics)
             check_groups(dict(self._groups.values()), self._names, self._diagnostics)
-            check_contexts(self._images.values(), self._contexts, self._names, self._diagnostics)
+            check_contexts(self._images.values(), self._shared.contexts, self._names, self._diagnostics)
         check_tags(self._images.values(), self._diagnostics)
         self._diagnostics.check_in_order()
         self._layers.check_profiles()
@@ -119,8 +115,9 @@ class _Workspace:
             folders=tuple(self._globber.folders),
             missing=self._layers.missing,
             environment=tuple(self._given.asked),
-            recipes=self._recipes,
-            contexts=self._contexts,
+            recipes=self._shared.recipes,
+            contexts=self._shared.contexts,
+            registry=self._shared.registry,
             warnings=tuple(self._diagnostics.items),
         )
 
@@ -155,8 +152,7 @@ class _Workspace:
         defaults = checked.mapping("defaults")
         refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)
-        self._take_recipes(checked, path.text)
-        self._take_contexts(checked, path.text)
+        self._shared.take(checked, folder, included=path.text != next(iter(self._files)))
         self._take_images(checked, path.text, settings)
         self._take_groups(checked)
         return self._include(checked, path.text, _Inherited(document.scope, settings))
@@ -180,37 +176,6 @@ class _Workspace:
             self._diagnostics.error("duplicate-image", message, span, hint)
         return first is span
 
-    def _take_recipes(self, root: Mapping, file: str) -> None:
-        """Take in the folder of the workspace's own recipes, which the first file alone may name."""
-        value = root.scalar("recipes")
-        if value is None or self._misplaced("recipes", file, value.span):
-            return
-        path = workspace_path(posixpath.dirname(file) or ".", value.text, value.span, self._diagnostics)
-        if leads_out(self._root, path):
-            message = f"'{value.text}' is a link that leads out of the workspace"
-            self._diagnostics.error("outside-workspace", message, value.span)
-        elif not os.path.isdir(self._root / path):  # noqa: PTH112 - never raises
-            self._diagnostics.error("missing-folder", f"there is no folder '{path}'", value.span)
-        else:
-            self._recipes = path
-
-    def _take_contexts(self, root: Mapping, file: str) -> None:
-        """Take in the contexts of the whole workspace, which the first file alone may name."""
-        key = root.key("contexts")
-        if key is None or self._misplaced("contexts", file, key.span):
-            return
-        folder = posixpath.dirname(file) or "."
-        self._contexts = workspace_contexts(root, folder, self._folders, self._diagnostics)
-        self._folders = self._folders.with_contexts(self._contexts)
-
-    def _misplaced(self, key: str, file: str, span: Span) -> bool:
-        """Note a key that only the workspace's own build file may have."""
-        if file == next(iter(self._files)):
-            return False
-        hint = "name them in the workspace's own build file"
-        self._diagnostics.error("misplaced-key", f"an included file cannot bring {key}", span, hint)
-        return True
-
     def _take_images(self, root: Mapping, file: str, settings: ImageSettings) -> None:
         source = self._source(file, posixpath.dirname(file) or ".")
         for name, node in root.mapping("images").items:
@@ -219,8 +184,9 @@ class _Workspace:
                 self._dependencies += [(name, needed) for needed in node.scalars("depends_on")]
 
     def _source(self, file: str, folder: str) -> ImageSource:
+        shared = self._shared
         return ImageSource(
-            self._root, file, folder, self._lower_inline, self._diagnostics, self._folders, self._recipes
+            self._root, file, folder, self._lower_inline, self._diagnostics, shared.folders, shared.recipes
         )
 
     def _take_groups(self, root: Mapping) -> None:

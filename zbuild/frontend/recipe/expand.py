@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.text import did_you_mean
-from zbuild.frontend.not_yet import is_refused, refuse
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 _NAMES = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _OWN_KEYS = frozenset({"runtime", "version", "steps"})
 _MERGED = ("args", "env", "labels")
+_WASM = ("wasm", "webassembly")  # no recipe: the same as `wasm: {}`
 
 
 class Lower(Protocol):
@@ -38,13 +38,17 @@ def expand_recipe(node: Mapping, catalog: Catalog, lower: Lower, *, file: str, f
     """
     runtime = node.scalar("runtime") or Scalar("")
     diagnostics = Diagnostics()
-    if is_refused(runtime.text.lower(), "runtime"):
-        refuse(f"'runtime: {runtime.text}'", runtime.span, diagnostics)
-        diagnostics.check()
+    if runtime.text.lower() in _WASM:
+        return lower(_component(node, runtime), file=file, folder=folder)
     recipe = catalog.find(runtime.text, runtime.span)
     _check(node, recipe, diagnostics)
     diagnostics.check_in_order()
     return lower(_with(catalog.build_file(recipe), node), file=file, folder=folder)
+
+
+def _component(node: Mapping, runtime: Scalar) -> Mapping:
+    items = tuple((key, value) for key, value in node.items if key.text != "runtime")
+    return Mapping((*items, (Scalar("wasm", span=runtime.span), Mapping(span=runtime.span))), node.span)
 
 
 def _check(node: Mapping, recipe: Recipe, diagnostics: Diagnostics) -> None:

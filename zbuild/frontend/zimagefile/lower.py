@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.diagnostic import Diagnostics
-from zbuild.frontend.not_yet import refuse_keys
 from zbuild.frontend.zimagefile.metadata import arg_ops
 from zbuild.frontend.zimagefile.scope import Scope
 from zbuild.frontend.zimagefile.stages import lower_named_stage, lower_only_stage
+from zbuild.frontend.zimagefile.wasm import lower_wasm
 from zbuild.model.definition import Definition
 from zbuild.syntax.nodes import Mapping
 from zbuild.syntax.schema import check_schema
@@ -57,16 +57,17 @@ def lower_zimagefile(node: Mapping, *, file: str, folder: str) -> Definition:
 
 
 def _lower(node: Mapping, file: str, folder: str, diagnostics: Diagnostics) -> Definition:
-    refuse_keys(node, "zimagefile", diagnostics)
     if "runtime" in node:
         diagnostics.error("unknown-recipe", "there are no recipes here", node.place("runtime"))
     scope = Scope(folder, diagnostics)
+    stages: tuple[Stage, ...] = ()
+    component = lower_wasm(node, scope) if "wasm" in node else None
     if "base" in node or "build" in node:
-        stages: tuple[Stage, ...] = (lower_only_stage(node, scope),)
-    else:
+        stages = (lower_only_stage(node, scope),)
+    elif component is None:
         stages = tuple(_stages(node, scope))
     diagnostics.check_in_order()
-    return Definition(file, stages, tuple(arg_ops(node.mapping("args"))))
+    return Definition(file, stages, tuple(arg_ops(node.mapping("args"))), wasm=component)
 
 
 def _stages(top: Mapping, scope: Scope) -> Iterable[Stage]:
