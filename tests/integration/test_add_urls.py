@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -193,6 +195,28 @@ def test_credentials_are_in_no_log_record_or_message(work: Fetching, server: Fil
     assert "hush" not in "".join(one.stdout + one.stderr for one in ended)
     kept = [*work.root.glob(".zbuild/logs/**/*"), *work.root.glob(".zbuild/fetched/*"), work.root / ".zbuild/state.db"]
     assert not [path for path in kept if path.is_file() and b"hush" in path.read_bytes()]
+
+
+@pytest.mark.parametrize("hanging", ["planning", "building"])
+def test_a_signal_ends_the_waiting_for_a_server(work: Fetching, server: FileServer, hanging: str) -> None:
+    url = server.put("/x", b"x" * 2000, hang=True)
+    checksum = f"--checksum=sha256:{'0' * 64} " if hanging == "building" else ""
+    work.put(f"ADD {checksum}{url} /x")
+    process = work.start("build", "--progress", "plain")
+    while not server.asked:
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)  # the server itself is given thirty seconds
+    assert (process.returncode, "interrupted" in stderr) == (130, True)
+    assert not list(work.root.glob(".zbuild/fetched/*/*"))
+
+
+def test_a_large_file_is_told_of_while_it_comes(work: Fetching, server: FileServer) -> None:
+    url = server.put("/large", b"x" * 8_400_000)
+    work.put(f"ADD {url} /x")
+    ended = work.zbuild("build", "--progress", "plain")
+    assert (ended.code, f"fetching {url} (8" in ended.stderr) == (0, True)
 
 
 def test_proxies_of_the_environment_are_used(work: Fetching, server: FileServer) -> None:

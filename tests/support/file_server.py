@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass
 class Page:
-    """What is at a path. `status` with `headers` says how it is answered; `cut`: only half of it is sent."""
+    """What is at a path. `status` with `headers` says how it is answered.
+
+    `cut`: only half of it is sent; `hang`: the other half comes when the test is over.
+    """
 
     content: bytes = b""
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     etag: str = ""
     cut: bool = False
+    hang: bool = False
     user: str = ""
 
 
@@ -32,8 +36,9 @@ class FileServer:
         self.asked: list[str] = []
         self.seen: list[dict[str, str]] = []
         self.stopped = False
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self.over = threading.Event()
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.files = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
 
@@ -60,6 +65,7 @@ class FileServer:
         """Be gone, as in an offline network; the port answers nobody any more."""
         if not self.stopped:
             self.stopped = True
+            self.over.set()
             self._server.shutdown()
             self._server.server_close()
             self._thread.join()
@@ -74,35 +80,46 @@ def run_file_server() -> Iterator[FileServer]:
         server.stop()
 
 
-def _handler(server: FileServer) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            page = server.pages.get(self.path.partition("?")[0]) or Page(b"nothing here", 404)
-            server.seen.append(dict(self.headers))
-            if page.user and self.headers.get("Authorization") != page.user:
-                page = Page(b"who are you", 401)
-            known = page.etag and self.headers.get("If-None-Match") == page.etag
-            modified = page.headers.get("Last-Modified")
-            known = known or (modified and self.headers.get("If-Modified-Since") == modified)
-            self._answer(page, 304 if known and page.status == 200 else page.status)
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    files: FileServer
 
-        def do_HEAD(self) -> None:
-            self._answer(server.pages.get(self.path) or Page(b"", 404), 200)
 
-        def _answer(self, page: Page, status: int) -> None:
-            server.asked.append(f"{self.command} {self.path} {status}")
-            self.send_response(status)
-            for name, value in page.headers.items():
-                self.send_header(name, value)
-            if page.etag:
-                self.send_header("ETag", page.etag)
-            if status != 304:
-                self.send_header("Content-Length", str(len(page.content)))
-            self.end_headers()
-            if status != 304 and self.command == "GET":
-                self.wfile.write(page.content[: len(page.content) // 2] if page.cut else page.content)
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
 
-        def log_message(self, *_words: object) -> None:
-            """Keep quiet."""
+    def do_GET(self) -> None:
+        files = self.server.files
+        page = files.pages.get(self.path.partition("?")[0]) or Page(b"nothing here", 404)
+        files.seen.append(dict(self.headers))
+        if page.user and self.headers.get("Authorization") != page.user:
+            page = Page(b"who are you", 401)
+        status = 304 if page.status == 200 and self._is_known(page) else page.status
+        files.asked.append(f"GET {self.path} {status}")
+        self.send_response(status)
+        for name, value in page.headers.items():
+            self.send_header(name, value)
+        if page.etag:
+            self.send_header("ETag", page.etag)
+        if status != 304:
+            self.send_header("Content-Length", str(len(page.content)))
+        self.end_headers()
+        if status != 304:
+            self._send(page)
 
-    return Handler
+    def _is_known(self, page: Page) -> bool:
+        modified = page.headers.get("Last-Modified")
+        return bool(page.etag and self.headers.get("If-None-Match") == page.etag) or bool(
+            modified and self.headers.get("If-Modified-Since") == modified
+        )
+
+    def _send(self, page: Page) -> None:
+        half = len(page.content) // 2
+        self.wfile.write(page.content[:half])
+        if page.hang:
+            self.server.files.over.wait()
+        elif not page.cut:
+            self.wfile.write(page.content[half:])
+
+    def log_message(self, *_words: object) -> None:
+        """Keep quiet."""

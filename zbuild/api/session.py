@@ -30,11 +30,19 @@ if TYPE_CHECKING:
 class Session:
     """Holds the record store, the backend and the sources while one command runs; close it by `with`."""
 
-    def __init__(self, root: Path, folder: StateFolder, options: BuildOptions, notice: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        folder: StateFolder,
+        options: BuildOptions,
+        notice: Callable[[str], None],
+        tell: Callable[[str], None] = lambda _message: None,
+    ) -> None:
         self._options = options
         self.root = root
         self._folder = folder
         self._notice = notice
+        self._tell = tell
 
     def __enter__(self) -> Self:
         self.records = RecordStore.open(self._folder, self._notice)
@@ -44,7 +52,7 @@ class Session:
             state=self._folder.path,
             memory=MachineMemory(self.records.memory),
         )
-        self.remotes = Remotes(self._folder.fetched, self._notice)
+        self.remotes = Remotes(self._folder.fetched, self._tell, self._notice)
         self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull, self.remotes)
         return self
 

@@ -178,7 +178,10 @@ class Workspace:
         def notice(message: str) -> None:
             emit(Notice(message, "warning"))
 
-        with Session(self.root, folder, options, notice) as session:
+        def tell(message: str) -> None:
+            emit(Notice(message))
+
+        with Session(self.root, folder, options, notice, tell) as session:
             build = Build(session, graph, options, emit, str(logs))
             try:
                 build.run()

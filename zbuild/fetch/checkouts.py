@@ -35,11 +35,14 @@ _OFFLINE = (
 
 
 class GitCheckouts:
-    """Answers for git references; `warn` is told when an answer is an old one."""
+    """Answers for git references; `tell` and `warn` as in `Remotes`."""
 
-    def __init__(self, store: FetchedStore, runner: Runner, warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: FetchedStore, runner: Runner, tell: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
         self._store = store
         self._runner = runner
+        self._tell = tell
         self._warn = warn
 
     def commit(self, origin: GitOrigin, pull: str) -> tuple[str, float]:
@@ -91,6 +94,7 @@ class GitCheckouts:
         return tree
 
     def _check_out(self, origin: GitOrigin, commit: str, name: str, *, keep_git_dir: bool) -> Path:
+        self._tell(f"fetching {origin.shown}")
         with self._store.temporary() as temporary:
             tree = temporary / "tree"
             with self._store.writing():

@@ -19,12 +19,18 @@ _ASK = ("newer", "always")
 
 
 class UrlFiles:
-    """Answers for files at URLs; `warn` is told when an answer is an old one."""
+    """Answers for files at URLs; `tell` and `warn` as in `Remotes`."""
 
-    def __init__(self, store: FetchedStore, check: Callable[[], None], warn: Callable[[str], None]) -> None:
+    def __init__(
+        self, store: FetchedStore, check: Callable[[], None], tell: Callable[[str], None], warn: Callable[[str], None]
+    ) -> None:
         self._store = store
-        self._client = HttpClient(check)
+        self._client = HttpClient(check, tell)
         self._warn = warn
+
+    def close(self) -> None:
+        """End what waits for a server; `check` must raise by now."""
+        self._client.close()
 
     def digest(self, origin: UrlOrigin, pull: str) -> tuple[str, float]:
         """Return the digest (`sha256:…`) of what is at a URL, and the unix time up to which that needs no asking.

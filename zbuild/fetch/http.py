@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 from zbuild import __version__
 from zbuild.base.errors import RegistryError
+from zbuild.base.text import size_text
+from zbuild.fetch.connections import Connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0  # seconds in which a server must say something
 _CHUNK = 1 << 18
+_LARGE = 8_000_000  # bytes worth telling of
 _ATTEMPTS = 3
 _PAUSE = 0.5  # seconds before the second attempt, twice that before the third
 _REDIRECTS = 10
@@ -72,10 +75,19 @@ class Unchanged:
 
 
 class HttpClient:
-    """Fetches files; `check` is called now and then, and may raise to stop."""
+    """Fetches files, from any thread; `check` is called now and then, and may raise to stop.
 
-    def __init__(self, check: Callable[[], None]) -> None:
+    `tell` is told what is received when that may take a while.
+    """
+
+    def __init__(self, check: Callable[[], None], tell: Callable[[str], None]) -> None:
         self._check = check
+        self._tell = tell
+        self._connections = Connections()
+
+    def close(self) -> None:
+        """End what waits for a server; `check` must raise by now."""
+        self._connections.close()
 
     def fetch(self, origin: UrlOrigin, known: Mapping[str, str], path: Path) -> Received | Unchanged:
         """Receive a file into `path`, unless it is still the one whose `etag` or `last_modified` is `known`.
@@ -88,6 +100,7 @@ class HttpClient:
                 return self._attempt(origin, known, path)
             except _BrokenOffError as error:
                 path.unlink(missing_ok=True)
+                self._check()
                 if attempt == _ATTEMPTS:
                     raise UnreachableError(error.code, error.message, hint=error.hint) from error
                 time.sleep(_PAUSE * attempt)
@@ -97,13 +110,14 @@ class HttpClient:
     def _attempt(self, origin: UrlOrigin, known: Mapping[str, str], path: Path) -> Received | Unchanged:
         started = time.time()
         try:
-            response = _open(origin, known)
+            response = self._open(origin, known)
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == _NOT_MODIFIED:
                 return Unchanged(_fresh_until(error.headers, started))
             raise _refused(origin, error.code, error.reason) from None
         except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
+            self._check()
             raise _unreachable(origin, error) from None
         with closing(response):
             told = response.headers
@@ -115,10 +129,17 @@ class HttpClient:
             modified = told.get("Last-Modified", "")
             return Received(digest, etag, modified, _unix_time(modified), fresh_until)
 
+    def _open(self, origin: UrlOrigin, known: Mapping[str, str]) -> http.client.HTTPResponse:
+        opener = urllib.request.build_opener(_Redirects(), *self._connections.handlers())
+        response: http.client.HTTPResponse = opener.open(_request(origin, known), timeout=_TIMEOUT)
+        return response
+
     def _save(self, origin: UrlOrigin, response: http.client.HTTPResponse, path: Path) -> str:
         """Stream a body to the disk and return its digest."""
         digest = hashlib.sha256()
         body = _Body(response)
+        if body.missing >= _LARGE:
+            self._tell(f"fetching {origin.shown} ({size_text(body.missing)})")
         with path.open("xb") as file:
             path.chmod(0o600)
             while True:
@@ -161,7 +182,7 @@ class _Body:
         return self._unpack.decompress(data) if self._unpack else data
 
 
-def _open(origin: UrlOrigin, known: Mapping[str, str]) -> http.client.HTTPResponse:
+def _request(origin: UrlOrigin, known: Mapping[str, str]) -> urllib.request.Request:
     headers = {"User-Agent": f"zbuild/{__version__}", "Accept": "*/*"}
     if known.get("etag"):
         headers["If-None-Match"] = known["etag"]
@@ -171,9 +192,7 @@ def _open(origin: UrlOrigin, known: Mapping[str, str]) -> http.client.HTTPRespon
     if origin.credentials:
         token = b64encode(origin.credentials.encode()).decode()
         request.add_unredirected_header("Authorization", f"Basic {token}")
-    opener = urllib.request.build_opener(_Redirects())
-    response: http.client.HTTPResponse = opener.open(request, timeout=_TIMEOUT)
-    return response
+    return request
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):

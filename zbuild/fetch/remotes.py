@@ -21,12 +21,18 @@ if TYPE_CHECKING:
 
 
 class Remotes:
-    """Answers for one run, from any thread. `folder` keeps what was fetched; `warn` is told of old answers."""
+    """Answers for one run, from any thread.
 
-    def __init__(self, folder: Path, warn: Callable[[str], None]) -> None:
+    `folder` keeps what was fetched. `tell` is told what is being fetched when that may take a while, `warn` when an
+    answer is an old one.
+    """
+
+    def __init__(self, folder: Path, tell: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self._store = FetchedStore(folder)
+        self._tell = tell
         self._warn = warn
         self._runner = Runner()
+        self._url_files: UrlFiles | None = None
         self._known: dict[RemoteOrigin, str] = {}
         self._refusals: dict[RemoteOrigin, RegistryError] = {}
         self._locks: defaultdict[RemoteOrigin, threading.Lock] = defaultdict(threading.Lock)
@@ -71,6 +77,10 @@ class Remotes:
     def cancel(self) -> None:
         """Stop what is fetched, and refuse to begin anything else."""
         self._runner.cancel()
+        with self._guard:
+            files = self._url_files
+        if files is not None:
+            files.close()
 
     def drop_unused(self) -> None:
         """Remove what no build has used for long."""
@@ -83,9 +93,12 @@ class Remotes:
     def _files(self) -> UrlFiles:
         from zbuild.fetch.files import UrlFiles  # noqa: PLC0415 - urllib.request and ssl cost 40 ms to import
 
-        return UrlFiles(self._store, self._runner.check, self._warn)
+        with self._guard:
+            if self._url_files is None:
+                self._url_files = UrlFiles(self._store, self._runner.check, self._tell, self._warn)
+            return self._url_files
 
     def _checkouts(self) -> GitCheckouts:
         from zbuild.fetch.checkouts import GitCheckouts  # noqa: PLC0415 - most builds need none
 
-        return GitCheckouts(self._store, self._runner, self._warn)
+        return GitCheckouts(self._store, self._runner, self._tell, self._warn)
