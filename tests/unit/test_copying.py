@@ -68,11 +68,13 @@ def bench(tmp_path: Path) -> Bench:
         (("a",), "/x", {"x": "A"}),
         (("a",), "/x/", {"x/a": "A"}),
         (("a",), "/there", {"there/a": "A"}),
-        (("a", "b"), "/x", {"x/a": "A", "x/b": "B"}),
+        (("a", "b"), "/x/", {"x/a": "A", "x/b": "B"}),
+        (("a", "b"), "/there", {"there/a": "A", "there/b": "B"}),
+        (("d", "d/e"), "/x", {"x/e/f": "F", "x/f": "F", "x/g": "G"}),
         (("d",), "/x", {"x/e/f": "F", "x/g": "G"}),
         (("d", "a"), "/x/", {"x/a": "A", "x/e/f": "F", "x/g": "G"}),
         (("d/g",), "/new/deep/name", {"new/deep/name": "G"}),
-        (("?",), "/x", {"x/a": "A", "x/b": "B", "x/e/f": "F", "x/g": "G"}),
+        (("?",), "/x/", {"x/a": "A", "x/b": "B", "x/e/f": "F", "x/g": "G"}),
         ((".",), "/", {"a": "A", "b": "B", "d/e/f": "F", "d/g": "G"}),
     ],
 )
@@ -81,6 +83,17 @@ def test_where_sources_land(bench: Bench, sources: tuple[str, ...], dest: str, l
     (bench.root / "there").mkdir()
     bench.copy(*sources, dest=dest)
     assert bench.landed() == landed
+
+
+@pytest.mark.parametrize("sources", [("a", "b"), ("?",), ("d", "a"), ("a", "d")])
+@pytest.mark.parametrize("dest", ["/x", "/file"])
+def test_several_files_need_a_folder(bench: Bench, sources: tuple[str, ...], dest: str) -> None:
+    bench.put({"a": "A", "b": "B", "d/g": "G"})
+    (bench.root / "file").write_text("old")
+    with pytest.raises(StageError, match="several files") as raised:
+        bench.copy(*sources, dest=dest)
+    assert (raised.value.code, raised.value.hint) == ("copy-destination", f"write '{dest}/' for a folder")
+    assert bench.landed() == {"file": "old"}
 
 
 def test_empty_folder_lands(bench: Bench) -> None:
@@ -299,10 +312,21 @@ def test_add_copies_what_is_no_archive(bench: Bench, data: bytes) -> None:
     assert (bench.root / "f").read_bytes() == data
 
 
-def test_owner_holds_for_unpacked_files(bench: Bench) -> None:
+def test_owner_holds_for_the_folder_and_not_for_what_is_unpacked(bench: Bench) -> None:
     archive(bench, "a.tar", "w", member("f", size=1))
-    bench.copy("a.tar", dest="/", extract=True, owner="9")
-    assert (bench.root / "f").stat().st_uid == 9
+    bench.copy("a.tar", dest="/to", extract=True, owner="9")
+    assert (bench.root / "to").stat().st_uid == 9
+    assert (bench.root / "to/f").stat().st_uid == 3
+
+
+def test_archives_bring_extended_attributes(bench: Bench) -> None:
+    headers = {"SCHILY.xattr.user.note": "kept", "SCHILY.xattr.security.selinux": "of another machine"}
+    folder = member("d", type=tarfile.DIRTYPE, pax_headers=headers)
+    archive(bench, "a.tar", "w", folder, member("d/f", pax_headers=headers))
+    bench.copy("a.tar", dest="/", extract=True)
+    for path in ("d", "d/f"):
+        assert os.listxattr(bench.root / path) == ["user.note"]
+        assert os.getxattr(bench.root / path, "user.note") == b"kept"
 
 
 def test_no_member_leaves_its_folder(bench: Bench) -> None:
@@ -341,7 +365,7 @@ def test_damaged_archive_is_told(bench: Bench, mode: str) -> None:
 def test_inline_files_land_behind_the_sources(bench: Bench) -> None:
     bench.put({"a": "old"})
     bench.run(bench.step(dest="/alone", inline=(("x", "1"),)))
-    bench.run(bench.step("a", dest="/both", inline=(("a", "new"), ("c/d", "3"))))
+    bench.run(bench.step("a", dest="/both/", inline=(("a", "new"), ("c/d", "3"))))
     bench.run(bench.step(dest="/both", inline=(("e", "4"),), mode="0"))
     assert bench.landed() == {"alone": "1", "both/a": "new", "both/d": "3", "both/e": "4"}
     modes = [stat.S_IMODE((bench.root / name).stat().st_mode) for name in ("alone", "both/e")]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
+from zbuild.plan.fingerprint import is_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
 
 _ZSTD = b"\x28\xb5\x2f\xfd"  # the magic number of a frame (RFC 8878, 3.1.1)
+_XATTR = "SCHILY.xattr."  # GNU tar's and libarchive's records, docker's too
 _DAMAGED = (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 
@@ -65,19 +67,12 @@ class _ZstdReader:
             raise tarfile.ReadError(str(error)) from error
 
 
-def unpack(
-    root: Rootfs,
-    archive: tarfile.TarFile,
-    folder: bytes,
-    owner: tuple[int, int] | None,
-    span: Span,
-    check: Callable[[], None],
-) -> None:
-    """Unpack all members below a folder of the root, with their owners unless one is given.
+def unpack(root: Rootfs, archive: tarfile.TarFile, folder: bytes, span: Span, check: Callable[[], None]) -> None:
+    """Unpack all members below a folder of the root, as the archive has them: --chown is not for them (docker's rule).
 
     Raises StageError for a damaged archive and for a member that would leave the folder.
     """
-    unpacker = _Unpacker(root, folder, owner, span)
+    unpacker = _Unpacker(root, folder, span)
     try:
         for member in archive:
             check()
@@ -88,17 +83,16 @@ def unpack(
 
 
 class _Unpacker:
-    def __init__(self, root: Rootfs, folder: bytes, owner: tuple[int, int] | None, span: Span) -> None:
+    def __init__(self, root: Rootfs, folder: bytes, span: Span) -> None:
         self._root = root
         self._folder = folder
-        self._owner = owner
         self._span = span
         self._times: list[tuple[bytes, int]] = []
 
     def put(self, archive: tarfile.TarFile, member: tarfile.TarInfo) -> None:
         """Land one member."""
         path = self._path(member.name)
-        attributes = self._attributes(member)
+        attributes = _attributes(member)
         if path == self._folder:
             return
         self._root.make_folder(path.rpartition(b"/")[0])
@@ -135,6 +129,12 @@ class _Unpacker:
             )
         return self._folder if normal == "." else self._folder + b"/" + os.fsencode(normal)
 
-    def _attributes(self, member: tarfile.TarInfo) -> Attributes:
-        uid, gid = self._owner or (member.uid, member.gid)
-        return Attributes(member.mode & 0o7777, uid, gid, int(member.mtime * 10**9))
+
+def _attributes(member: tarfile.TarInfo) -> Attributes:
+    return Attributes(member.mode & 0o7777, member.uid, member.gid, int(member.mtime * 10**9), _xattrs(member))
+
+
+def _xattrs(member: tarfile.TarInfo) -> tuple[tuple[str, bytes], ...]:
+    """Return the extended attributes that a PAX header gives a member, of the kinds that copies keep."""
+    named = ((key.removeprefix(_XATTR), value) for key, value in member.pax_headers.items() if key.startswith(_XATTR))
+    return tuple((name, os.fsencode(value)) for name, value in sorted(named) if is_kept(name))

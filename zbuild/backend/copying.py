@@ -111,12 +111,19 @@ class _Copy:
             self.root.set_times(path, mtime_ns)
 
     def _in_folder(self, entries: Sequence[Entry]) -> bool:
-        """Tell whether the destination is a folder: it looks like one, is one, or has to be one."""
-        several = len(self.step.selection.sources) + len(self.step.inline) > 1
-        if self.step.dest.endswith("/") or several or len(entries) + len(self.step.inline) != 1:
+        """Tell whether the destination is a folder: it looks like one, is one, or a folder's content lands there.
+
+        Raises StageError where several sources, a file among them, go to what is none (the Dockerfile reference's
+        rule; BuildKit would keep the last of the files alone).
+        """
+        if self.step.dest.endswith("/") or self.root.is_folder(os.fsencode(self.step.dest)):
             return True
-        alone = entries[0].top if entries else True
-        return not alone or self.root.is_folder(os.fsencode(self.step.dest))
+        files = bool(self.step.inline) or any(entry.top for entry in entries)
+        if files and len(entries) + len(self.step.inline) > 1:
+            message = f"several files cannot be copied to '{self.step.dest}', which is no folder"
+            hint = f"write '{self.step.dest}/' for a folder"
+            raise StageError("copy-destination", message, span=self.step.span, hint=hint)
+        return not files
 
     def _make_parents(self, path: bytes, owner: tuple[int, int] | None) -> None:
         """Make the folders above what lands; they too belong to the owner that is asked for (BuildKit's rule)."""
@@ -175,6 +182,6 @@ class _Copy:
             if archive is None:
                 return False
             self._make_parents(folder, owner)
-            unpack(self.root, archive, folder, owner, self.step.span, self.check)
+            unpack(self.root, archive, folder, self.step.span, self.check)
             self._note(entry, file)
             return True

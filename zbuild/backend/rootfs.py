@@ -121,6 +121,9 @@ class Rootfs:
             if stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
                 return
         _dress(name, folder, attributes)
+        for key, value in attributes.xattrs:
+            place = f"/proc/self/fd/{folder}/".encode() + name  # no call takes the descriptor of a parent
+            os.setxattr(place, key, value, follow_symlinks=False)
 
     def put_file(self, path: bytes, source: BinaryIO, attributes: Attributes) -> None:
         """Write a file, in place of whatever but a folder is there; one that cannot be written whole is taken away."""

@@ -165,8 +165,12 @@ def kept_xattrs(file: int | bytes) -> tuple[tuple[str, bytes], ...]:
         if error.errno == errno.ENOTSUP:
             return ()
         raise
-    kept = sorted(name for name in names if name == "security.capability" or name.startswith("user."))
-    return tuple((name, os.getxattr(file, name)) for name in kept)
+    return tuple((name, os.getxattr(file, name)) for name in sorted(names) if is_kept(name))
+
+
+def is_kept(xattr: str) -> bool:
+    """Tell whether files keep an extended attribute of that name when they are copied."""
+    return xattr == "security.capability" or xattr.startswith("user.")
 
 
 def digest_tree(root: bytes, selections: Sequence[Selection]) -> tuple[TreeDigest, ...]:
