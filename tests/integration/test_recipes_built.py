@@ -144,6 +144,23 @@ def test_a_program_of_go_is_alone_in_its_image(built: Monorepo, store: Storage):
     assert (root / "tmp").stat().st_mode & 0o7777 == 0o1777
 
 
+def test_what_init_writes_is_built_and_serves(built: Monorepo, store: Storage, tmp_path: Path):
+    folder = built.root / "mono"
+    for name, sources in (("front", "node"), ("batch", "python"), ("gate", "go")):
+        shutil.copytree(DATA / "projects" / sources, folder / "services" / name)
+    shutil.copy(DATA / "locks/pnpm-lock.yaml", folder / "services/front")
+    assert built.zbuild("init", "mono").code == 0
+    workspace = (built.root / "zbuild.yaml").read_text()
+    built.write("zbuild.yaml", workspace + "include: [mono/zbuild.yaml]\n")
+    try:
+        for name, answer in (("front", "hello, 1m"), ("batch", "hello, 60,000"), ("gate", "hello, Europe/Berlin")):
+            built.build(name, "--tag", f"localhost/test/{name}")
+            with serving(store, f"localhost/test/{name}", tmp_path / name) as container:
+                assert container.get().strip() == answer
+    finally:
+        built.write("zbuild.yaml", workspace)
+
+
 def test_nothing_runs_again(built: Monorepo):
     assert set(built.build().values()) == {"cached"}
 
