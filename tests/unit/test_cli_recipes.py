@@ -85,6 +85,20 @@ def test_a_workspace_s_recipes_are_listed_first(tmp_path: Path, capsys: pytest.C
     assert capsys.readouterr().out.split("\n")[1].startswith("zz ")
 
 
+def test_recipes_are_listed_to_those_who_misspelt_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copytree(RECIPES / "go", tmp_path / "mine/zz")
+    path = tmp_path / "mine/zz/recipe.yaml"
+    path.write_text(path.read_text().replace("name: go", "name: zz"))
+    for text in ("images: {a: {runtime: zy}}\n", "imgs: {}\n"):
+        (tmp_path / "zbuild.yaml").write_text(f"recipes: mine\n{text}")
+        assert zbuild(tmp_path, "recipes") == 0
+        assert capsys.readouterr().out.split("\n")[1].startswith("zz ")
+    for text in ("recipes: ../mine\n", "recipes: [\n", "recipes: gone\nx: y\n", "[]\n"):
+        (tmp_path / "zbuild.yaml").write_text(text)
+        assert zbuild(tmp_path, "recipes") == 0
+        assert capsys.readouterr().out.split("\n")[1].startswith("bun ")
+
+
 def test_projects_are_folders_that_have_a_build_file_or_show_their_recipe(tmp_path: Path) -> None:
     tree(
         tmp_path,

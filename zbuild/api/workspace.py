@@ -13,7 +13,7 @@ from zbuild.api.find import candidates, find_root
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
-from zbuild.base.errors import BuildFailedError, StateError, UsageError
+from zbuild.base.errors import BuildFailedError, BuildFileError, StateError, UsageError
 from zbuild.base.text import plural
 from zbuild.events.bus import Bus
 from zbuild.events.types import Notice
@@ -93,8 +93,16 @@ class Workspace:
         return lint_images(self._reading.project(), targets, choices or LintChoices())
 
     def recipes(self) -> str:
-        """Return the folder of the workspace's own recipes, relative to it; "" when it has none."""
-        return self._reading.project().recipes
+        """Return the folder of the workspace's own recipes, relative to it; "" when it has none.
+
+        It is found even where the build files are wrong otherwise.
+        """
+        from zbuild.frontend.load import find_recipes  # noqa: PLC0415 - only this command needs it
+
+        try:
+            return self._reading.project().recipes
+        except BuildFileError:
+            return find_recipes(self.root, self._reading.file)
 
     def images(self, options: BuildOptions | None = None) -> tuple[ImageListing, ...]:
         """Return the images of the workspace, in the order of the build files."""

@@ -63,6 +63,24 @@ def load_project(
     return replace(project, files=(*project.files, *seen)) if seen else project
 
 
+def find_recipes(root: Path, file: str = "") -> str:
+    """Return the folder of recipes that a workspace's build file names, whatever else may be wrong in it; "" for none.
+
+    So that recipes are still listed to those who have misspelt one.
+    """
+    from zbuild.frontend.buildfile.find import find_workspace_file  # noqa: PLC0415 - as above
+    from zbuild.syntax.yaml_reader import read_yaml  # noqa: PLC0415 - likewise
+
+    try:
+        name = file or find_workspace_file(root)
+        node = read_yaml(read_build_file(root, name), name)
+    except BuildFileError:
+        return ""
+    folder = posixpath.normpath(node.text("recipes")) if isinstance(node, Mapping) and "recipes" in node else ""
+    outside = folder.startswith(("/", "..")) or leads_out(root, folder)
+    return "" if outside or not os.path.isdir(root / folder) else folder  # noqa: PTH112 - never raises
+
+
 def open_catalog(root: Path, recipes: str = "") -> Catalog:
     """Return the recipes of the workspace at `root` whose own are in its folder `recipes`, and zbuild's."""
     from zbuild.frontend.recipe.catalog import Catalog  # noqa: PLC0415 - few build files name a recipe
