@@ -179,6 +179,14 @@ def compose(root: Path, text: str):
     return content, told
 
 
+def test_defaults_may_name_other_variables(tmp_path: Path) -> None:
+    variables = {"B": {"default": "${A}-${C}"}, "A": {"default": "1"}}
+    content, _ = bake(tmp_path, {"x": {"tags": ["x:${B}"]}}, variable=variables)
+    assert content["vars"] == {"B": var("${A}-${C}"), "A": var("1"), "C": var("")}
+    (tmp_path / "zbuild.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    assert load_project(tmp_path, variables={"C": "2"}).images[0].tags == ("x:1-2",)
+
+
 def test_a_matrix_of_texts_stays_one(tmp_path: Path) -> None:
     target = {"name": "py-${v}", "matrix": {"v": ["1", "2"]}, "args": {"V": "${v}"}, "tags": ["x:${v}-${TAG}"]}
     content, told = bake(tmp_path, {"py": target}, variable={"TAG": {"default": "a"}})

@@ -55,6 +55,7 @@ def _variable(key: Scalar, value: Mapping, imported: Imported) -> None:
     if default is not None and not isinstance(default, Scalar):
         imported.drop(f"the variable '{key.text}', whose default is no text,", key.span)
         return
+    _undeclared(Scalar(text or ""), (), imported)
     if default is not None and _EXPRESSION.search(default.text):
         hint = f"--set {key.text}=VALUE, or the environment, must give it"
         imported.drop(f"the default of the variable '{key.text}', which is computed,", default.span, hint)

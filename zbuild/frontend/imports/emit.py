@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Yaml = dict[str, Any]
 
 _REMOTE = re.compile(r"[a-z+]+://|git@|[a-z-]+:[^/\\]", re.IGNORECASE)
+_NAME = re.compile(r"(?<!\$)\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _UNSUITED = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
@@ -118,7 +119,7 @@ class Imported:
     def text(self, origin: str) -> str:
         """Return the zbuild.yaml; `origin` is the file it comes from."""
         content: Yaml = {"version": "1"}
-        content |= {"vars": self.vars} if self.vars else {}
+        content |= {"vars": _ordered(self.vars)} if self.vars else {}
         content |= {"images": self.images, **({"groups": self.groups} if self.groups else {})}
         dumped = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
         return f"# Made from {origin} by 'zbuild import'.\n{dumped}"
@@ -133,6 +134,21 @@ class _Dumper(yaml.SafeDumper):
     def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> yaml.SequenceNode:  # noqa: ANN401, FBT001 - PyYAML's
         plain = all(isinstance(item, str | int | float | bool) for item in sequence)
         return super().represent_sequence(tag, sequence, flow_style=plain or flow_style)
+
+
+def _ordered(variables: Yaml) -> Yaml:
+    """Return variables in an order in which each comes after those that its default names."""
+    ordered: Yaml = {}
+    pending = list(variables)
+    while pending:
+        ready = [name for name in pending if not _named_in(variables[name]) & set(pending) - {name}]
+        ordered |= {name: variables[name] for name in ready or pending}  # those that need each other are refused later
+        pending = [name for name in pending if name not in ordered]
+    return ordered
+
+
+def _named_in(made: Yaml) -> set[str]:
+    return set(_NAME.findall(made.get("default", "")))
 
 
 def variable(default: str | None, description: str = "") -> Yaml:
