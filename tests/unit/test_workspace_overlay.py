@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from zbuild.api.workspace import Workspace
 from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.cli.main import run
 from zbuild.frontend.buildfile.merge import merge
 from zbuild.frontend.load import load_project
 from zbuild.graph.types import FromReference, FromVertex
@@ -76,6 +77,7 @@ def test_an_image_of_a_matrix_can_be_built_upon(root: Path) -> None:
         ("images.api.retries+=1", "only lists can be added to", "write images.api.retries=1"),
         ("images.api.tags", "this is no PATH=VALUE", "write images.api.retries=2, say"),
         ("+=x", "this is no PATH=VALUE", "write images.api.retries=2, say"),
+        ("TAGS+=x", "a variable cannot be added to", "write --set TAGS=VALUE, a list"),
     ],
 )
 def test_settings_that_lead_nowhere_are_refused_with_a_way_out(root: Path, setting: str, told: str, hint: str) -> None:
@@ -155,6 +157,29 @@ def test_a_named_build_file_stands_alone(root: Path) -> None:
     }
     with pytest.raises(UsageError, match=r"there is no file gone\.yaml"):
         Workspace.find(root, file="zbuild.yaml", overlay=Overlay(files=("gone.yaml",)))
+
+
+def test_what_is_no_file_is_named_as_it_was_given(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(root, "vars: {N: {type: int, env: true}}\nimages: {api: {context: lib, retries: '${N}'}}\n")
+    monkeypatch.chdir(root.parent)
+    assert run(["validate", "-C", root.name, "--set", "images.api.pull=often", "--set", "N=1"]) == 2
+    assert capsys.readouterr().err.startswith("--set images.api.pull: error[bad-value]: 'pull' must be ")
+    monkeypatch.setenv("N", "many")
+    assert run(["validate", "-C", root.name]) == 2
+    told = capsys.readouterr().err
+    assert told == (
+        "$N: error[bad-value]: the variable 'N' must be a whole number, not 'many'\n"
+        "  hint: it is declared at zbuild.yaml:1:8\n"
+    )
+
+
+def test_a_part_of_a_workspace_is_found_whatever_is_set(root: Path) -> None:
+    (root / "lib" / "zbuild.yaml").write_text("images: {inner: {context: .}}\n")
+    _write(root, "include: lib/zbuild.yaml\nprofiles: {ci: {}}\n")
+    overlay = Overlay(profiles=("ci",), settings=("images.nothing.retries=2",))
+    assert Workspace.find(root / "lib", overlay=overlay).root == root
 
 
 def test_profiles_must_be_known_to_some_build_file(root: Path) -> None:

@@ -56,6 +56,14 @@ def test_every_property_is_described_and_every_mapping_is_closed(name):
         assert "description" in definition, key
 
 
+@pytest.mark.parametrize("name", [*_NAMES, "recipe"])
+def test_editors_can_tell_of_every_value_what_it_is(name):
+    for part in _parts(read_schema(name)):
+        inner = [part[key] for key in ("items", "additionalProperties", "propertyNames") if key in part]
+        for value in (*part.get("properties", {}).values(), *inner):
+            assert isinstance(value, bool) or value.keys() & {"description", "$ref"}, part
+
+
 @pytest.mark.parametrize("name", _NAMES)
 def test_every_reference_leads_somewhere(name):
     for part in _parts(read_schema(name)):

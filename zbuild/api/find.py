@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def find_root(start: Path, variables: Mapping[str, str], overlay: Overlay) -> Pa
             hint="go to your workspace, name it with -C, or write a zbuild.yaml",
         )
     nearest, *further = found
+    overlay = replace(overlay, settings=())  # they decide nothing here, and may be wrong
     including = (path for path in reversed(further) if _includes(path, nearest, variables, overlay))
     return next(including, nearest).parent
 

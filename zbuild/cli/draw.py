@@ -51,9 +51,8 @@ class Sources:
         return lines[span.line - 1] if 0 < span.line <= len(lines) else None
 
     def place(self, span: Span) -> str:
-        """Return `file:line:column`, the file as it can be opened from the current folder."""
-        name = self.name(span.file)
-        return f"{name}:{span.line}:{span.column}" if span.line else name
+        """Return `file:line:column`, the file as it can be opened from the current folder; what is no file as it is."""
+        return f"{self.name(span.file)}:{span.line}:{span.column}" if span.line else span.file
 
     def name(self, file: str) -> str:
         """Return a file's path as it can be opened from the current folder."""

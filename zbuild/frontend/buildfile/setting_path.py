@@ -33,7 +33,7 @@ def split_path(path: str) -> tuple[str, tuple[str, ...]]:
     section, _, rest = path.partition(".")
     root = SchemaPart.root("zbuild")
     if section not in _SECTIONS:
-        raise _unknown(path, section, _SECTIONS)
+        raise _unknown(path, section, _SECTIONS) if rest else _no_path(path)
     if section != "images":
         return "", (section, *_keys(path, rest, root.at([section])))
     image = root.at(["images", "any"])
@@ -61,6 +61,11 @@ def _keys(path: str, rest: str, part: SchemaPart | None) -> tuple[str, ...]:
     if part is None or part.types == {"object"}:
         raise _unknown(path, "", part.known if part else ())
     return tuple(keys)
+
+
+def _no_path(name: str) -> UsageError:
+    hint = f"write --set {name}=VALUE, a list with commas between its items"
+    return UsageError("bad-path", f"--set {name}: a variable cannot be added to", hint=hint)
 
 
 def _unknown(path: str, word: str, known: Iterable[str]) -> UsageError:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _TRUTHS = {"true": "true", "yes": "true", "on": "true", "1": "true"}
 _TRUTHS |= {"false": "false", "no": "false", "off": "false", "0": "false"}
 _NOUNS = {"bool": "true or false", "int": "a whole number", "list": "a list", "string": "text"}
+_STAND_INS = {"bool": "false", "int": "0"}
 _RULES = {"pattern": ("string", "list"), "choices": ("string", "int", "list"), "min": ("int",), "max": ("int",)}
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _LONGEST_NUMBER = 18  # digits, as everywhere in build files
@@ -55,7 +56,7 @@ class Declaration:
         value = self._converted(text)
         if value is None:
             self._refuse(text, _NOUNS[self.type], span, diagnostics)
-            return ""
+            return Plain(_STAND_INS[self.type])  # so that nothing else is told of it
         return self._checked(value, span, diagnostics)
 
     def from_node(self, node: Node, diagnostics: Diagnostics) -> Value:
