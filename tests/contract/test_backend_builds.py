@@ -15,6 +15,8 @@ from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildErr
 from zbuild.base.platform import parse_platform
 from zbuild.base.span import Span
 from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageRetried
+from zbuild.model.mounts import SecretMount
+from zbuild.model.secrets import SecretSource
 from zbuild.model.steps import FolderStep, Selection
 
 if TYPE_CHECKING:
@@ -234,3 +236,23 @@ def test_foreign_platform_is_copied_into(lab: Lab) -> None:
     )
     assert lab.backend.resolve("localhost/lab/arm2:1", arm, "missing").image_id == above.image_id
     assert lab.read(above.image_id, "/f") == "foreign"
+
+
+def test_secrets_are_lent_and_hidden(lab: Lab, tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    file.write_text("hush-hush")
+    mounts = (SecretMount("a", "/run/secrets/a"), SecretMount("a", "", "A"), SecretMount("gone", "/gone", "GONE"))
+    steps = (
+        run("/bin/cat", "/run/secrets/a", mounts=mounts),
+        run("/bin/say", "$A", mounts=mounts),
+        run("/bin/say", "$GONE", mounts=mounts),
+    )
+    lab.build("lent", *steps, secrets={"a": SecretSource(file=str(file))})
+    assert [event.line for event in lab.events if isinstance(event, Output)] == ["***", "***", ""]
+
+
+def test_a_required_secret_that_is_not_given_fails_the_stage(lab: Lab) -> None:
+    step = run("/bin/say", "x", mounts=(SecretMount("a", "/a", required=True),), span=Span("Dockerfile", 7))
+    with pytest.raises(StageError, match="the secret 'a' is not given") as raised:
+        lab.build("lacks", step)
+    assert (raised.value.code, raised.value.span) == ("secret-missing", Span("Dockerfile", 7))

@@ -13,7 +13,7 @@ from support.lab import run
 
 from zbuild.base.errors import StageError
 from zbuild.events.types import Output
-from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
+from zbuild.model.mounts import BindMount, CacheMount, TmpfsMount
 from zbuild.model.steps import StageOrigin
 
 if TYPE_CHECKING:
@@ -150,13 +150,6 @@ def test_tmpfs(buildah_lab: Lab) -> None:
     assert line.split()[2] == "tmpfs"
     assert "size=1024k" in line
     assert listing(buildah_lab, result.image_id) == []
-
-
-@pytest.mark.parametrize("mount", [SecretMount("token"), SshMount()])
-def test_what_is_not_there_yet_is_refused(buildah_lab: Lab, mount: Any) -> None:
-    with pytest.raises(StageError) as raised:
-        buildah_lab.build("s", shell("true", mount))
-    assert raised.value.code == "not-yet"
 
 
 def test_a_tmpfs_can_be_readonly(buildah_lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -95,7 +95,7 @@ def test_a_stage_and_a_file_share_their_keys():
 def test_an_image_has_the_model_s_fields_and_a_zimagefile_s_keys():
     model = {field.name for field in fields(ImageSpec)} - {"name", "definition", "span"}
     inline = set(read_schema("zimagefile")["properties"]) - {"version"}
-    later = {"secrets", "ssh", "squash"}
+    later = {"squash"}
     gone = {"matrix", "extends", "name"}  # done with before there is an image
     assert _properties("zbuild", "image") == model | inline | later | gone
 
@@ -113,7 +113,7 @@ def test_cache_mounts_take_what_the_model_has():
 
 def test_what_is_not_done_yet_is_in_the_schemas():
     places = {
-        "image": ({"secrets", "ssh", "squash"}, _properties("zbuild", "image")),
+        "image": ({"squash"}, _properties("zbuild", "image")),
         "defaults": ({"reproducible"}, _properties("zbuild", "defaults")),
     }
     for place, (refused, known) in places.items():

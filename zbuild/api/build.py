@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from zbuild.api.names import local_name
+from zbuild.api.secrets import GivenSecrets
 from zbuild.api.stages import Finished, RunSetup, StageRunner
 from zbuild.backend.protocol import Unfinished
 from zbuild.base.errors import BuildFailedError, ImageGoneError, StageError
@@ -44,6 +45,7 @@ class Build:
         self.began = session.clock()
         self._errors: dict[str, ZbuildError] = {}
         self._skipped: list[str] = []
+        self._given = GivenSecrets(session.root, options.secrets, options.agents)
         self.names = _names(graph, options)
         self.finished: dict[str, Finished] = {}
         self.decisions: dict[str, Decision] = {}
@@ -89,6 +91,7 @@ class Build:
     def _once(self) -> None:
         self.decisions = self._session.decide(self._graph)
         decisions = self.decisions.items()
+        self._given.check(item.described for _, item in decisions if item.action != "cached" and not item.same_as)
         running = {name for name, item in decisions if item.action in ("run", "maybe") or item.same_as}
         run = sum(item.action == "run" for item in self.decisions.values())
         cached = len(self.decisions) - len(running)
@@ -120,6 +123,7 @@ class Build:
             logs=self._logs,
             always=self._options.always,
             names=self.names,
+            given=self._given,
         )
         runner = StageRunner(self.decisions, setup, set(session.present))
 

@@ -13,7 +13,7 @@ from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
-from zbuild.model import definition, mounts, ops
+from zbuild.model import definition, mounts, ops, secrets
 from zbuild.model.overlay import Overlay
 from zbuild.state import plancache
 from zbuild.state.codec import Codec
@@ -47,6 +47,7 @@ _CLASSES = (
         getattr(mounts, name)
         for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount", "UnreadMount")
     ),
+    *(getattr(secrets, name) for name in ("SecretSource", "AgentSource")),
     *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
     *(getattr(ops, name) for name in ("Volume", "Shell", "Cmd", "Entrypoint", "StopSignal", "Healthcheck")),
     *(getattr(ops, name) for name in ("Maintainer", "Onbuild", "Run", "Copy", "InlineFile")),

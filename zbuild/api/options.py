@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 if TYPE_CHECKING:
     from zbuild.api.proof import Proof
     from zbuild.events.types import Action
+    from zbuild.model.secrets import Agents, Secrets
 
 PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
 
@@ -17,8 +18,9 @@ class BuildOptions:
     """Choices for one run. `jobs` 0 = one per core. `backend` "" = chosen; `target` picks a stage of each image.
 
     A context without a build file is built by the recipe `runtime`, or, with `detect`, by the one that its files
-    suggest. `contexts` are named build
-    contexts as `--build-context` takes them; folders are absolute, or relative to the workspace.
+    suggest. `contexts` are named build contexts as `--build-context` takes them; folders are absolute, or relative to
+    the workspace. `secrets` and `agents` are where RUN's mounts of these are found, by their ids, before those that
+    build files name.
     """
 
     jobs: int = 0
@@ -33,6 +35,8 @@ class BuildOptions:
     detect: bool = False
     runtime: str = ""
     contexts: tuple[tuple[str, str], ...] = ()
+    secrets: Secrets = ()
+    agents: Agents = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,11 @@ import threading
 import time
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.api.names import log_names
+from zbuild.api.secrets import GivenSecrets
 from zbuild.backend.protocol import BaseImage, StageBuild
 from zbuild.base.errors import RegistryError, StageError
 from zbuild.events.types import StageFinished, StageStarted
@@ -58,6 +60,7 @@ class RunSetup:
     logs: str
     always: bool = False
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    given: GivenSecrets = field(default_factory=lambda: GivenSecrets(Path()))
 
 
 class StageRunner:
@@ -180,6 +183,8 @@ class StageRunner:
             format=settings.format,
             annotations=settings.annotations if vertex.output else (),
             log=f"{self._setup.logs}/{self._log_names[name]}",
+            secrets=self._setup.given.secrets_of(settings),
+            agents=self._setup.given.agents_of(settings),
         )
 
     def _base(self, described: Described) -> BaseImage | None:

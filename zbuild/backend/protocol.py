@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from zbuild.events.bus import Emit
     from zbuild.model.image_config import ImageConfig
     from zbuild.model.remote import RemoteOrigin
+    from zbuild.model.secrets import AgentSource, SecretSource
     from zbuild.model.steps import Selection, Step
 
 PullPolicy: TypeAlias = Literal["newer", "always", "never", "missing"]
@@ -44,7 +45,8 @@ class StageBuild:
     `base` None is scratch. `images` maps vertex ids and references in the steps' origins to image ids. `names` are
     tags to commit under ("" or none: the backend's own name for the key). `exports` are selections of the result
     whose digests are wanted. `log` is the file that all output also goes to. `fetched` says in which folders of this
-    machine the files lie that ADD takes from other machines.
+    machine the files lie that ADD takes from other machines, `secrets` and `agents` where those are found that may be
+    mounted, by their ids.
     """
 
     stage: str
@@ -60,6 +62,8 @@ class StageBuild:
     annotations: tuple[tuple[str, str], ...] = ()
     log: str = ""
     fetched: Mapping[RemoteOrigin, str] = field(default_factory=dict)
+    secrets: Mapping[str, SecretSource] = field(default_factory=dict)
+    agents: Mapping[str, AgentSource] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

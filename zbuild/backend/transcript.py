@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.backend.faults import system_error
+from zbuild.backend.secrets import Redaction
 from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageRetried
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from io import FileIO
     from types import TracebackType
     from typing import Self
@@ -33,6 +34,7 @@ class Transcript:
         self._emit = emit
         self._stack = ExitStack()
         self._file: FileIO | None = None
+        self._redaction = Redaction()
 
     def __enter__(self) -> Self:
         if self.log:
@@ -46,6 +48,14 @@ class Transcript:
     ) -> None:
         self._stack.close()
 
+    def hide(self, texts: Iterable[str]) -> None:
+        """Show `***` in place of some texts from now on."""
+        self._redaction.add(texts)
+
+    def hidden(self, text: str) -> str:
+        """Return a text as it may be shown."""
+        return self._redaction.hide(text)
+
     def started(self, index: int, text: str) -> None:
         """Tell that instruction `index`, counted from 1, begins."""
         self.tail.clear()
@@ -54,6 +64,7 @@ class Transcript:
 
     def line(self, stream: Stream, line: str) -> None:
         """Tell a line that a command has written."""
+        line = self._redaction.hide(line)
         self.tail.append(line)
         self._write(line)
         self._emit(Output(self._stage, line, stream))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from zbuild.api.workspace import Workspace
     from zbuild.cli.session import Session
+    from zbuild.model.secrets import Agents, Secrets
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what else is set is a path into the build files
 
@@ -69,6 +70,24 @@ def _contexts(context: click.Context, _param: click.Parameter, values: Sequence[
             raise click.BadParameter(f"there is no folder '{text}'")
         found.append((name, path if folder else text))
     return tuple(found)
+
+
+def _secrets(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Secrets:
+    """Read the secrets' places, of which each must be there."""
+    if not values:
+        return ()
+    from zbuild.cli.secrets import given_secrets  # noqa: PLC0415 - rarely given
+
+    return given_secrets(context, param, values)
+
+
+def _agents(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Agents:
+    """Read the agents' places, of which each must be there."""
+    if not values:
+        return ()
+    from zbuild.cli.secrets import given_agents  # noqa: PLC0415 - likewise
+
+    return given_agents(context, param, values)
 
 
 def _tags(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
@@ -176,6 +195,22 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
     "keep_going": click.option(
         "-k", "--keep-going", is_flag=True, help="After a failure build on what does not depend on it."
+    ),
+    "secrets": click.option(
+        "--secret",
+        "secrets",
+        callback=_secrets,
+        multiple=True,
+        metavar="id=NAME[,src=FILE|,env=VARIABLE]",
+        help="Give a secret to RUN --mount=type=secret.",
+    ),
+    "agents": click.option(
+        "--ssh",
+        "agents",
+        callback=_agents,
+        multiple=True,
+        metavar="default|ID[=SOCKET|KEYFILE]",
+        help="Lend an ssh agent to RUN --mount=type=ssh; without a place it is SSH_AUTH_SOCK's.",
     ),
     "tags": click.option(
         "--tag", "tags", callback=_tags, multiple=True, metavar="NAME:TAG", help="Also give the image this name."

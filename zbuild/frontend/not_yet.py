@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Place: TypeAlias = Literal["image", "defaults"]
 
 _REFUSED: dict[Place, frozenset[str]] = {
-    "image": frozenset({"secrets", "ssh", "squash"}),
+    "image": frozenset({"squash"}),
     "defaults": frozenset({"reproducible"}),
 }
 

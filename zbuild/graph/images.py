@@ -37,6 +37,7 @@ class Images:
     """
 
     def __init__(self, project: Project, loader: Loader, options: GraphOptions, diagnostics: Diagnostics) -> None:
+        self._project = project
         self._specs = {spec.name: spec for spec in project.images}
         self._matrices = {group.name: group.members for group in project.groups if group.is_matrix}
         self._loader = loader
@@ -150,7 +151,10 @@ class Images:
         if definition is None or not self._can_build(name, definition):
             return None
         contexts, target = self._named_contexts(), _target_stage(definition, "")
-        made = Instance(name, build.context, file, definition, platform, args, target=target, contexts=contexts)
+        settings = Settings(secrets=self._project.secrets, ssh=self._project.ssh)
+        made = Instance(
+            name, build.context, file, definition, platform, args, settings, target=target, contexts=contexts
+        )
         return self._instance(made)
 
     def _same_as(self, context: str, file: str, args: Pairs, platform: Platform) -> str | None:
@@ -285,4 +289,6 @@ def _settings(spec: ImageSpec) -> Settings:
         labels=spec.labels,
         annotations=spec.annotations,
         pull=spec.pull,
+        secrets=spec.secrets,
+        ssh=spec.ssh,
     )

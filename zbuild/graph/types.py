@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Stage
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
+    from zbuild.model.secrets import Agents, Secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Settings:
     labels: Pairs = ()
     annotations: Pairs = ()
     pull: str = ""
+    secrets: Secrets = ()
+    ssh: Agents = ()
 
 
 @dataclass(frozen=True, slots=True)

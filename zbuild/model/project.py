@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zbuild.model.definition import Definition
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
+    from zbuild.model.secrets import Agents, Secrets
 
 ImageFormat: TypeAlias = Literal["oci", "docker"]
 
@@ -44,6 +45,8 @@ class ImageSpec:
     annotations: Pairs = ()
     pull: str = ""
     contexts: NamedContexts = ()
+    secrets: Secrets = ()
+    ssh: Agents = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -68,7 +71,7 @@ class Project:
     one of them changes, the project must be read again; likewise when one of the paths `missing` comes to be, or one of
     the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
     of the workspace's own recipes, "" for none. `contexts` are those that every image has. `registry` is where
-    references lead that name none, "" for docker.io.
+    references lead that name none, "" for docker.io. `secrets` and `ssh` are what builds have that no image names.
     """
 
     root: str
@@ -82,6 +85,8 @@ class Project:
     recipes: str = ""
     contexts: NamedContexts = ()
     registry: str = ""
+    secrets: Secrets = ()
+    ssh: Agents = ()
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from zbuild.backend.buildah.caches import Seed
-from zbuild.backend.buildah.run_mount import Bind, Tmpfs
+from zbuild.backend.buildah.run_mount import Bind, Mounted, Tmpfs
 from zbuild.backend.buildah.shown import less_ignored
+from zbuild.backend.lending import Lending
 from zbuild.backend.rootfs import Attributes, Rootfs
 from zbuild.base.errors import StageError
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
@@ -25,18 +26,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from zbuild.backend.buildah.caches import Caches
+    from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.run_mount import RunMount
+    from zbuild.backend.lending import Lenders
     from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, RunStep
 
 
 @dataclass(frozen=True, slots=True)
 class MountSources:
-    """Where mounts come from: the caches, the tree of a step's origin, and what names its state."""
+    """Where mounts come from: the caches, the tree of a step's origin, what names its state, secrets and agents."""
 
     caches: Caches
     tree: Callable[[Origin], bytes]
     identity: Callable[[Origin], str]
+    lenders: Lenders
 
 
 class _Mount(NamedTuple):
@@ -48,23 +52,30 @@ class _Mount(NamedTuple):
 
 
 @contextmanager
-def mounted(step: RunStep, root: bytes, sources: MountSources) -> Iterator[tuple[RunMount, ...]]:
+def mounted(step: RunStep, container: Container, sources: MountSources) -> Iterator[Mounted]:
     """Prepare a step's mounts for one run, yielding them made ready; the places made for them go afterwards.
 
-    Raises StageError for a mount that cannot be.
+    Raises StageError for a mount that cannot be, BackendError for a secret that cannot be read.
     """
     with ExitStack() as stack:
-        mounting = _Mounting(step, sources, stack)
+        lending = Lending(step, sources.lenders, container.name, stack)
+        mounting = _Mounting(step, sources, lending, stack)
         try:
-            mounts = [*map(mounting.prepare, step.mounts), *(mounting.program(*program) for program in step.programs)]
-            made = _make_places(root, mounts)
+            mounts = [ready for mount in step.mounts if (ready := mounting.prepare(mount))]
+            mounts += [mounting.program(*program) for program in step.programs]
+            made = _make_places(container.root, mounts)
         except OSError as error:
             message = f"cannot mount for '{step.text}': {error.strerror}: {os.fsdecode(error.filename or b'')}"
             raise StageError("bad-mount", message, span=step.span) from error
         try:
-            yield tuple(mount.mount for mount in mounts)
+            binds = tuple(mount.mount for mount in mounts)
+            yield Mounted(binds, tuple(lending.env.items()), tuple(lending.hidden), lending.folder)
         finally:
-            _remove_places(root, made)
+            _remove_places(container.root, made)
+
+
+def _file(source: Path | None, target: str) -> _Mount | None:
+    return None if source is None else _Mount(Bind(str(source), target, "ro"), os.fsencode(target), is_file=True)
 
 
 def _make_places(root: bytes, mounts: list[_Mount]) -> list[bytes]:
@@ -92,10 +103,14 @@ class _Mounting:
 
     step: RunStep
     sources: MountSources
+    lending: Lending
     stack: ExitStack
 
-    def prepare(self, mount: Mount) -> _Mount:
-        """Find, and where need be make, a mount's source. Raises OSError and StageError."""
+    def prepare(self, mount: Mount) -> _Mount | None:
+        """Find, and where need be make, a mount's source; None for a secret or agent that shows nothing there.
+
+        Raises OSError, StageError and BackendError.
+        """
         target = os.fsencode(mount.target)
         match mount:
             case CacheMount():
@@ -108,9 +123,10 @@ class _Mounting:
                 return _Mount(bind, target, is_file=not source.is_dir())
             case TmpfsMount():
                 return _Mount(Tmpfs(mount.target, mount.size, readonly=mount.readonly), target)
-            case SecretMount() | SshMount():
-                kind = "secret" if isinstance(mount, SecretMount) else "ssh"
-                raise StageError("not-yet", f"{kind} mounts are not supported yet", span=self.step.span)
+            case SecretMount():
+                return _file(self.lending.secret(mount), mount.target)
+            case SshMount():
+                return _file(self.lending.agent(mount), mount.target)
             case _:
                 assert_never(mount)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+
+    from zbuild.model.ops import Pairs
 
 Access: TypeAlias = Literal["ro", "rw", "O"]
 
@@ -30,6 +33,19 @@ class Tmpfs:
 
 
 RunMount: TypeAlias = Bind | Tmpfs
+
+
+@dataclass(frozen=True, slots=True)
+class Mounted:
+    """What a RUN gets: its mounts, and the secrets that are variables; `memory` is the folder that these may lie in.
+
+    `hidden` are the texts that must not be shown.
+    """
+
+    mounts: tuple[RunMount, ...] = ()
+    env: Pairs = field(default=(), repr=False)
+    hidden: tuple[str, ...] = field(default=(), repr=False)
+    memory: Path | None = None
 
 
 def mount_flags(mounts: Sequence[RunMount]) -> tuple[str, ...]:

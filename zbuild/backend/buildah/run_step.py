@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zbuild.backend.buildah import commands
@@ -10,17 +10,16 @@ from zbuild.backend.buildah.direct import fits, goes_direct
 from zbuild.backend.buildah.run_mount import mount_flags
 from zbuild.backend.buildah.run_output import RunOutput
 from zbuild.backend.buildah.runtime_run import RunContainer, run_directly
+from zbuild.backend.buildah.secret_env import SecretEnv, with_secret_env
 from zbuild.backend.process import CommandTimeoutError
 from zbuild.base.errors import StageError
 from zbuild.model.image_config import ImageConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.oci_spec import Spec
-    from zbuild.backend.buildah.run_mount import RunMount
+    from zbuild.backend.buildah.run_mount import Mounted
     from zbuild.backend.transcript import Transcript
     from zbuild.model.steps import RunStep
 
@@ -45,7 +44,7 @@ class Run:
     container: Container
     base: BaseSettings
     step: RunStep
-    mounts: Sequence[RunMount]
+    mounted: Mounted
     transcript: Transcript
 
 
@@ -68,7 +67,7 @@ def run_step(run: Run, index: int) -> None:
 
 def _attempt(run: Run) -> None:
     network = _network(run.engine, run.step)
-    direct = goes_direct(run.engine.facts) and fits(run.step, run.mounts, run.base.config)
+    direct = goes_direct(run.engine.facts) and fits(run.step, run.mounted.mounts, run.base.config)
     template = run.engine.template(network) if direct else None
     try:
         returncode = _by_runtime(run, template) if template else _by_buildah(run, network)
@@ -90,9 +89,14 @@ def _by_runtime(run: Run, template: Spec) -> int:
         base.image_id,
         engine.facts.version,
     )
+    runtime, step = engine.runtime, run.step
+    if run.mounted.memory and run.mounted.env:
+        # The spec holds the secrets, and runtimes keep copies of it with their state.
+        runtime = replace(runtime, runroot=run.mounted.memory)
+        step = replace(step, env=(*step.env, *run.mounted.env))
     try:
         return run_directly(
-            engine.runtime, engine.runner, template, place, run.step, run.mounts, run.transcript.line
+            runtime, engine.runner, template, place, step, run.mounted.mounts, run.transcript.line
         ).returncode
     except LookupError:
         raise _unknown_user(run) from None
@@ -101,17 +105,31 @@ def _by_runtime(run: Run, template: Spec) -> int:
 def _by_buildah(run: Run, network: str) -> int:
     engine = run.engine
     try:
-        flags = mount_flags(run.mounts)
+        flags = mount_flags(run.mounted.mounts)
     except ValueError as error:
         raise StageError("bad-mount", str(error), span=run.step.span) from None
-    command = commands.run(run.container.name, run.step, engine.isolation, network, flags)
+    way = _with_secrets(run)
+    command = commands.run(run.container.name, run.step, way.isolation, network, flags)
+    command = replace(command, env=way.env)
     output = RunOutput(run.transcript.line)
     with run.container.lent():
         done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:
+        done = replace(done, stderr=tuple(map(run.transcript.hidden, done.stderr)))
         said = " ".join(done.stderr)
         raise _unknown_user(run) if any(sign in said for sign in _BAD_USER) else engine.error(command, done)
     return done.returncode
+
+
+def _with_secrets(run: Run) -> SecretEnv:
+    """Return how buildah is called so that the command gets the secrets that are variables."""
+    isolation, mounted = run.engine.isolation, run.mounted
+    if not mounted.env or mounted.memory is None:
+        return SecretEnv(isolation, ())
+    if not isolation.runtime:
+        message = f"secrets as variables are not possible under {isolation}"
+        raise StageError("secret-unsupported", message, span=run.step.span, hint="mount them as files, without 'env'")
+    return with_secret_env(isolation, mounted.env, mounted.memory)
 
 
 def _network(engine: Engine, step: RunStep) -> str:

@@ -13,10 +13,12 @@ from zbuild.backend.buildah.config_flags import config_flags, lost_settings
 from zbuild.backend.buildah.container import Container
 from zbuild.backend.buildah.image_json import diff_ids, parse_config
 from zbuild.backend.buildah.mounts import MountSources, mounted
+from zbuild.backend.buildah.run_mount import Mounted
 from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
+from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
@@ -56,7 +58,12 @@ class StageRun:
         self._roots = roots
         self._order = order
         self._emit = emit
-        self._sources = MountSources(Caches(caches, engine.runner), self._tree, self._identity)
+        self._sources = MountSources(
+            Caches(caches, engine.runner),
+            self._tree,
+            self._identity,
+            Lenders(order.secrets, order.agents, engine.runner),
+        )
         self._base = BaseSettings()
         self._copied: list[str] = []
 
@@ -114,10 +121,11 @@ class StageRun:
     def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
         match step:
             case RunStep() if step.mounts or step.programs:
-                with mounted(step, container.root, self._sources) as mounts:
+                with mounted(step, container, self._sources) as mounts:
+                    transcript.hide(mounts.hidden)
                     run_step(Run(self._engine, container, self._base, step, mounts, transcript), index)
             case RunStep():
-                run_step(Run(self._engine, container, self._base, step, (), transcript), index)
+                run_step(Run(self._engine, container, self._base, step, Mounted(), transcript), index)
             case CopyStep():
                 with Rootfs(container.root) as root:
                     stamps = copy_step(root, step, self._tree(step.origin), self._engine.runner.check)

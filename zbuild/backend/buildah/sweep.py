@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.memory import leftovers, remove
 from zbuild.backend.proc import Family, leaders_naming
 
 if TYPE_CHECKING:
@@ -29,11 +31,22 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
         engine.runtime.clean(engine.runner, name)
         engine.overlay.unmount(name)
     engine.discard(*names)
+    _forget(engine)
     images = _images(engine, frozenset(keep), unfinished)
     if images:
         engine.call(commands.remove_images([image.id for image in images]))
     removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
     return (*(f"container {name}" for name in names), *removed_images)
+
+
+def _forget(engine: Engine) -> None:
+    """Remove secrets from the memory, and end agents that hold keys."""
+    for folder, name in leftovers(engine.names.container_prefix).items():
+        for place in folder.iterdir():
+            for leader in leaders_naming(str(place)):
+                Family(leader).end(_GRACE)
+        replace(engine.runtime, runroot=folder).clean(engine.runner, name)
+        remove(folder)
 
 
 def _containers(engine: Engine) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from zbuild.backend.rootfs import Attributes
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from zbuild.backend.rootfs import Rootfs
     from zbuild.model.steps import RunStep
@@ -25,12 +26,16 @@ _SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True, slots=True)
 class FakeRun:
-    """What a command may use: the image's root, a way to say a line, and what wakes it when the build is stopped."""
+    """What a command may use: the image's root, a way to say a line, and what wakes it when the build is stopped.
+
+    `files` are those mounted, by their targets.
+    """
 
     root: Rootfs
     step: RunStep
     say: Callable[[str], None]
     stop: threading.Event
+    files: Mapping[str, Path] = field(default_factory=dict)
 
 
 def run_command(run: FakeRun) -> int:
@@ -58,6 +63,14 @@ def _say(run: FakeRun, arguments: list[str]) -> int:
     return 0
 
 
+def _cat(run: FakeRun, arguments: list[str]) -> int:
+    """Print a mounted file: `cat PATH`; without it, end with 1."""
+    file = run.files.get(arguments[0])
+    for line in file.read_text().splitlines() if file else ():
+        run.say(line)
+    return 0 if file else 1
+
+
 def _fail(run: FakeRun, arguments: list[str]) -> int:
     """Say a line and end with an exit code: `fail CODE TEXT`."""
     code, *text = arguments
@@ -74,4 +87,4 @@ def _sleep(run: FakeRun, arguments: list[str]) -> int:
     return TIMED_OUT if limit < seconds else 0
 
 
-_COMMANDS = {"write": _write, "say": _say, "fail": _fail, "sleep": _sleep}
+_COMMANDS = {"write": _write, "say": _say, "cat": _cat, "fail": _fail, "sleep": _sleep}

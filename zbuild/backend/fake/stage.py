@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import time
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
+from zbuild.backend.lending import Lenders, Lending
+from zbuild.backend.process import Runner
 from zbuild.base.errors import InterruptedBuildError, StageError
+from zbuild.model.mounts import SecretMount
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import (
     ContextOrigin,
@@ -92,7 +96,18 @@ class FakeStage:
                 assert_never(origin)
 
     def _run(self, root: Rootfs, index: int, step: RunStep, transcript: Transcript) -> None:
-        run = FakeRun(root, step, lambda line: transcript.line("stdout", line), self.stop)
+        with ExitStack() as stack:
+            # Agents need sockets, which nothing here would speak to.
+            lending = Lending(step, Lenders(self.order.secrets, {}, Runner()), "zbuild-fake", stack)
+            secrets = [mount for mount in step.mounts if isinstance(mount, SecretMount)]
+            files = {mount.target: file for mount in secrets if (file := lending.secret(mount))}
+            transcript.hide(lending.hidden)
+            step = replace(step, env=(*step.env, *lending.env.items()))
+            run = FakeRun(root, step, lambda line: transcript.line("stdout", line), self.stop, files)
+            self._attempts(run, index, transcript)
+
+    def _attempts(self, run: FakeRun, index: int, transcript: Transcript) -> None:
+        step = run.step
         code = run_command(run)
         for attempt in range(1, step.retries + 1):
             if code in (0, CANCELLED):

@@ -77,6 +77,8 @@ def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: Im
         labels=_sorted_pairs(node.mapping("labels")),
         annotations=_sorted_pairs(node.mapping("annotations")),
         pull=settings.pull,
+        secrets=settings.secrets,
+        ssh=settings.ssh,
         contexts=image_contexts(node, source.folder, source.folders, source.diagnostics),
         span=name.span,
     )
@@ -95,6 +97,8 @@ def included_image(name: str, path: Scalar, folder: str, settings: ImageSettings
         retries=settings.retries,
         cache_mounts=settings.cache_mounts,
         pull=settings.pull,
+        secrets=settings.secrets,
+        ssh=settings.ssh,
         span=path.span,
     )
 

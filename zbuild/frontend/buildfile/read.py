@@ -82,6 +82,7 @@ class _Workspace:
         self._files: dict[str, None] = {}
         self._complete = True
         self._shared = Shared(root, self._diagnostics)
+        self._defaults = ImageSettings()
 
     def read(self, file: str) -> None:
         """Read the root's build file, and then, file by file, what is included."""
@@ -118,6 +119,8 @@ class _Workspace:
             recipes=self._shared.recipes,
             contexts=self._shared.contexts,
             registry=self._shared.registry,
+            secrets=self._defaults.secrets,
+            ssh=self._defaults.ssh,
             warnings=tuple(self._diagnostics.items),
         )
 
@@ -152,6 +155,8 @@ class _Workspace:
         defaults = checked.mapping("defaults")
         refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)
+        if path.text == next(iter(self._files)):
+            self._defaults = settings
         self._shared.take(checked, folder, included=path.text != next(iter(self._files)))
         self._take_images(checked, path.text, settings)
         self._take_groups(checked)

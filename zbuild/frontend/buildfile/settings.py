@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
 from zbuild.base.platform import parse_platform
+from zbuild.frontend.buildfile.secrets import with_agents, with_secrets
 from zbuild.frontend.not_yet import refuse
 from zbuild.frontend.values import cache_mounts
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
     from zbuild.model.project import ImageFormat
+    from zbuild.model.secrets import Agents, Secrets
     from zbuild.syntax.nodes import Mapping
 
 
@@ -28,9 +30,14 @@ class ImageSettings:
     retries: int = 0
     platforms: tuple[str, ...] = ()
     pull: str = ""
+    secrets: Secrets = ()
+    ssh: Agents = ()
 
     def with_node(self, node: Mapping, diagnostics: Diagnostics) -> ImageSettings:
-        """Return these settings with what a mapping says instead; build arguments and cache mounts are added."""
+        """Return these settings with what a mapping says instead.
+
+        Build arguments, cache mounts, secrets and agents are added.
+        """
         args = {key.text: value.text for key, value in node.mapping("build_args").pairs()}
         mounts = {mount.target: mount for mount in cache_mounts(node.mappings("cache_mounts"))}
         retries = node.number("retries")
@@ -43,6 +50,8 @@ class ImageSettings:
             retries=self.retries if retries is None else retries,
             platforms=_platforms(node, diagnostics) or self.platforms,
             pull=node.text("pull") or self.pull,
+            secrets=with_secrets(self.secrets, node, diagnostics),
+            ssh=with_agents(self.ssh, node),
         )
 
 
