@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class Page:
     """What is at a path. `status` with `headers` says how it is answered.
 
-    `cut`: only half of it is sent; `hang`: the other half comes when the test is over.
+    `meet`: it waits there for other requests; `cut`: only half of it is sent; `hang`: the other half comes when the
+    test is over.
     """
 
     content: bytes = b""
@@ -25,6 +26,7 @@ class Page:
     etag: str = ""
     cut: bool = False
     hang: bool = False
+    meet: threading.Barrier | None = None
     user: str = ""
 
 
@@ -94,6 +96,8 @@ class _Handler(BaseHTTPRequestHandler):
         files.seen.append(dict(self.headers))
         if page.user and self.headers.get("Authorization") != page.user:
             page = Page(b"who are you", 401)
+        if page.meet:
+            page.meet.wait(10)
         status = 304 if page.status == 200 and self._is_known(page) else page.status
         files.asked.append(f"GET {self.path} {status}")
         self.send_response(status)

@@ -17,7 +17,7 @@ from zbuild.plan.planner import decide, result_of, told
 from zbuild.plan.sources import SelectionError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from zbuild.base.platform import Platform
     from zbuild.graph.build import GraphOptions
@@ -86,6 +86,9 @@ class MemorySources:
                 raise SelectionError(source, f"there is no '{source}' in the context")
             found.append(self.contents[path])
         return "+".join(found)
+
+    def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
+        pass
 
     def remote(self, origin: RemoteOrigin, pull: str) -> str:  # noqa: ARG002
         if getattr(origin, "checksum", ""):

@@ -274,6 +274,7 @@ def test_credentials_of_urls_are_in_no_text(monkeypatch) -> None:
         ("ARG U=https://h.test/u\nCOPY $U /", "ADD does"),
         ("ARG U=ftp://h.test/u\nADD $U /", "not 'ftp://'"),
         ("ARG U=a\nADD --checksum=$U $U /", "exactly one source, a URL"),
+        ("ADD --keep-git-dir=false https://h.test/a.git?keep-git-dir=true /", "asks for .git"),
         ("ARG S=1\nADD --checksum=$S https://h.test/u /", "64 hex digits"),
     ],
 )

@@ -17,6 +17,8 @@ from zbuild.plan.sources import SelectionError
 from zbuild.plan.statindex import StatIndex
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zbuild.backend.protocol import Backend, BaseImage, PullPolicy
     from zbuild.base.platform import Platform
     from zbuild.fetch.remotes import Remotes
@@ -100,6 +102,10 @@ class WorkspaceSources:
     def remote(self, origin: RemoteOrigin, pull: str) -> str:
         """Return what names the files of another machine now. Raises RegistryError."""
         return self.remotes.identity(origin, pull or self._pull)
+
+    def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
+        """Ask other machines for several origins at once."""
+        self.remotes.prepare(origins, pull or self._pull)
 
     def fetched(self, origin: RemoteOrigin, pull: str) -> str:
         """Return a folder that holds the files of another machine. Raises RegistryError."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zbuild.backend.process import Runner
@@ -12,12 +13,15 @@ from zbuild.fetch.store import FetchedStore
 from zbuild.model.remote import GitOrigin
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from zbuild.fetch.checkouts import GitCheckouts
     from zbuild.fetch.files import UrlFiles
     from zbuild.model.remote import RemoteOrigin
+
+
+_AT_ONCE = 8
 
 
 class Remotes:
@@ -55,6 +59,21 @@ class Remotes:
                     self._refusals[origin] = error
                     raise
             return self._known[origin]
+
+    def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
+        """Ask for several origins at once, for `identity` to answer later. Raises BackendError alone."""
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most stages have one at most
+
+        def ask(origin: RemoteOrigin) -> None:
+            with suppress(RegistryError):  # raised again by `identity`
+                self.identity(origin, pull)
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            try:
+                list(pool.map(ask, origins))
+            except BaseException:
+                self.cancel()  # leaving the pool waits for its threads
+                raise
 
     def _ask(self, origin: RemoteOrigin, pull: str) -> str:
         answer, fresh_until = (

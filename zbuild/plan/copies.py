@@ -86,8 +86,10 @@ def _origin(op: Copy, source: str, checksum: str) -> RemoteOrigin | None:
         return None
     if op.source:
         raise ValueError(f"'{origin.shown}' cannot be taken from '{op.source}'")
-    if isinstance(origin, GitOrigin) and op.keep_git_dir:
-        origin = replace(origin, keep_git_dir=True)
+    if isinstance(origin, GitOrigin) and op.keep_git_dir is not None:
+        if origin.keep_git_dir and not op.keep_git_dir:
+            raise ValueError(f"'{origin.shown}' asks for .git, and --keep-git-dir=false does not")
+        origin = replace(origin, keep_git_dir=op.keep_git_dir)
     return with_checksum(origin, checksum)
 
 

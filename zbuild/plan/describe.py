@@ -9,11 +9,14 @@ from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError, MissingImagesError, RegistryError
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
-from zbuild.model.steps import ContextOrigin, ImageOrigin, StageOrigin
+from zbuild.model.remote import GitOrigin, UrlOrigin
+from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, StageOrigin
 from zbuild.plan.evaluate import evaluate
 from zbuild.plan.key import Pending, fold, material
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from zbuild.base.errors import ZbuildError
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
@@ -55,6 +58,10 @@ class Sources(Protocol):
 
     def digest(self, origin: ContextOrigin, selection: Selection) -> str:
         """Digest what a selection takes from a context. Raises SelectionError (a ValueError) for a missing source."""
+        ...
+
+    def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
+        """Ask for several origins at once, so that `remote` need not ask for one after another."""
         ...
 
     def remote(self, origin: RemoteOrigin, pull: str) -> str:
@@ -218,6 +225,7 @@ def _material(
 ) -> tuple[Item, ...]:
     """Return the stage's material. Raises BuildFileError, and MissingImagesError when only other machines fail."""
     digests = _Digests(vertex, evaluation, sources)
+    digests.prepare()
     items = material(vertex, evaluation, base, backend, digests)
     digests.check()
     return items
@@ -232,6 +240,13 @@ class _Digests:
         self._sources = sources
         self._diagnostics = Diagnostics()
         self._missing: list[tuple[str, Diagnostic]] = []
+
+    def prepare(self) -> None:
+        """Ask other machines for all that the stage takes from them, if that is more than one thing."""
+        origins = dict.fromkeys(step.origin for step in self._steps if isinstance(step, CopyStep))
+        remote = [origin for origin in origins if isinstance(origin, UrlOrigin | GitOrigin)]
+        if len(remote) > 1:
+            self._sources.prepare(remote, self._vertex.settings.pull)
 
     def context(self, origin: ContextOrigin, selection: Selection) -> str:
         try:
