@@ -89,6 +89,22 @@ def test_settings_that_lead_nowhere_are_refused_with_a_way_out(root: Path, setti
     assert (caught.value.hint or "").startswith(hint)
 
 
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("secrets: {a: {env: A}}", "--set images.api.secrets+=: this is a mapping, not a list"),
+        ("ssh: true", "--set images.api.ssh+=: this is a boolean, not a list"),
+    ],
+)
+def test_only_what_is_a_list_there_is_added_to(root: Path, written: str, told: str) -> None:
+    _write(root, f"images: {{api: {{context: lib, {written}}}}}\n")
+    with pytest.raises(UsageError) as caught:
+        load_project(root, overlay=Overlay(settings=(f"images.api.{written.partition(':')[0]}+=x",)))
+    assert str(caught.value) == told
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("it is at zbuild.yaml:1:")
+
+
 def test_included_images_can_be_set_too(root: Path) -> None:
     (root / "zbuild.yaml").write_text("include: '*/Dockerfile'\n")
     project = load_project(root, overlay=Overlay(settings=("images.lib.tags=a:1, b:1", "images.*.retries=3")))

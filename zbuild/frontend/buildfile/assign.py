@@ -17,7 +17,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.frontend.buildfile.merge import merge_files, merge_image
 from zbuild.frontend.buildfile.rebase import rebased
 from zbuild.frontend.buildfile.setting_path import split_path, split_setting
-from zbuild.syntax.nodes import Mapping, Scalar, Sequence, scalars_of
+from zbuild.syntax.nodes import Mapping, Scalar, Sequence, kind_of, scalars_of
 from zbuild.syntax.schema_part import SchemaPart
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Assignment:
         return any(name == self.pattern or fnmatchcase(name, self.pattern) for name in names)
 
     def over(self, node: Mapping) -> Mapping:
-        """Return what is to be laid over a mapping."""
+        """Return what is to be laid over a mapping. Raises UsageError when what is there cannot be added to."""
         known: Node | None = node
         for key in self.keys:
             known = known.get(key) if isinstance(known, Mapping) else None
@@ -61,6 +61,9 @@ class Assignment:
     def _value(self, known: Node | None) -> Node:
         if not self.is_list:
             return Scalar(self.text, span=self.span)
+        if self.adds and (isinstance(known, Mapping) or (isinstance(known, Scalar) and known.boolean is not None)):
+            hint = f"it is at {known.span}"
+            raise UsageError("bad-path", f"--set {self.path}+=: this is {kind_of(known)}, not a list", hint=hint)
         before = tuple(scalars_of(known)) if self.adds else ()
         texts = [self.text] if self.keys[-1] in _COMMANDS else self.text.split(",")
         return Sequence((*before, *(Scalar(text.strip(), span=self.span) for text in texts)), self.span)
