@@ -17,7 +17,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from collections.abc import Mapping as Dict
 
     from zbuild.base.diagnostic import Diagnostics
@@ -91,20 +91,28 @@ def interpolate(
     *,
     lenient: bool = False,
     budget: Budget | None = None,
+    partial: Collection[str] = (),
 ) -> Node:
     """Return a node with the variables in its values (not its keys) replaced.
 
-    Unknown ones are noted as errors or, if `lenient`, left as they stand: there they may be build arguments.
-    Raises BuildFileError for more text than is sane, all that counts on one `budget` taken together.
+    Unknown ones are noted as errors or, if `lenient`, left as they stand: there they may be build arguments. `partial`
+    are names that other combinations of a matrix have. Raises BuildFileError for more text than is sane, all that
+    counts on one `budget` taken together.
     """
-    return _Interpolation(dict(values), diagnostics, budget or Budget(), lenient=lenient).node(node)
+    return _Interpolation(dict(values), diagnostics, budget or Budget(), lenient=lenient, partial=partial).node(node)
 
 
 class _Interpolation:
     """Replaces variables. `coming` are names that are defined later, `defining` the one that is defined now."""
 
     def __init__(
-        self, values: dict[str, Value], diagnostics: Diagnostics, budget: Budget, *, lenient: bool = False
+        self,
+        values: dict[str, Value],
+        diagnostics: Diagnostics,
+        budget: Budget,
+        *,
+        lenient: bool = False,
+        partial: Collection[str] = (),
     ) -> None:
         self.values = values
         self.coming: set[str] = set()
@@ -112,6 +120,7 @@ class _Interpolation:
         self._diagnostics = diagnostics
         self._budget = budget
         self._lenient = lenient
+        self._partial = partial
 
     def node(self, node: Node) -> Node:
         if isinstance(node, Scalar):
@@ -144,7 +153,7 @@ class _Interpolation:
         if name in self.values and name not in self.coming:
             value = self.values[name]
             return value if isinstance(value, str) else self._refuse_list(name, span)
-        if not self._lenient:
+        if not self._lenient or name in self._partial:
             self._refuse(name, span)
         return match[0]
 
@@ -165,6 +174,9 @@ class _Interpolation:
         elif name in self.coming:
             message = f"the variable '{name}' comes after '{self.defining}', which uses it"
             self._diagnostics.error("variable-order", message, span, "a variable may use those before it")
+        elif name in self._partial:
+            message = f"the variable '{name}' is not in every combination of the matrix"
+            self._diagnostics.error("unknown-variable", message, span, "define it under 'vars' for the others")
         else:
             hint = did_you_mean(name, self.values) or "define it under 'vars', or write '$${' for a plain '${'"
             self._diagnostics.error("unknown-variable", f"there is no variable '{name}'", span, hint)

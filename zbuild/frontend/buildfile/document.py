@@ -14,7 +14,7 @@ from zbuild.syntax.nodes import Mapping
 from zbuild.syntax.schema import check_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from collections.abc import Mapping as Dict
 
     from zbuild.base.diagnostic import Diagnostics
@@ -115,20 +115,24 @@ class _Images:
                 self._diagnostics.error("too-many-images", message, name.span)
                 return
             self.matrices[name] = tuple(item.name.text for item in found)
+            names = {name for item in found for name in item.values}
             for item in found:
-                replaced = self._replaced(item.node, {**self._variables, **item.values})
+                replaced = self._replaced(item.node, {**self._variables, **item.values}, names)
                 yield item.name, self._set(replaced, item.name.text, name.text)
 
     def _set(self, image: Node, *names: str) -> Node:
         return self._sources.settings.to_image(image, self._sources.folder, *names)
 
-    def _replaced(self, image: Node, values: Dict[str, Value]) -> Node:
-        """Replace variables: strictly but in an inline definition, where `${NAME}` may be a build argument."""
+    def _replaced(self, image: Node, values: Dict[str, Value], partial: Collection[str] = ()) -> Node:
+        """Replace variables: strictly but in an inline definition, where `${NAME}` may be a build argument.
+
+        Such a name that only some combinations of a matrix have (`partial`) is no build argument, but a slip.
+        """
         if not isinstance(image, Mapping):
             return interpolate(image, values, self._diagnostics, budget=self.budget)
-        keys = inline_keys()
-        items = [
-            (key, interpolate(node, values, self._diagnostics, lenient=key.text in keys, budget=self.budget))
-            for key, node in image.items
-        ]
-        return Mapping(tuple(items), image.span)
+
+        def replaced(key: str, node: Node) -> Node:
+            lenient = key in inline_keys()
+            return interpolate(node, values, self._diagnostics, lenient=lenient, budget=self.budget, partial=partial)
+
+        return Mapping(tuple((key, replaced(key.text, node)) for key, node in image.items), image.span)
