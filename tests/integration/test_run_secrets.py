@@ -170,3 +170,17 @@ def test_no_secret_is_in_arguments_files_or_images(lab: Lab, monkeypatch: pytest
     assert lines(lab) == ["done"]
     assert watch.seen == []
     assert [path for path in MEMORY.iterdir() if path.name.startswith(lab.backend._engine.names.container_prefix)] == []
+
+
+def test_under_chroot_a_secret_is_a_file_and_no_variable(
+    buildah_lab: Lab, source: SecretSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZBUILD_ISOLATION", "chroot")
+    secrets = {"token": source}
+    step = shell(
+        "test $(cat /run/secrets/token) = hush-4711-value", mounts=(SecretMount("token", "/run/secrets/token"),)
+    )
+    buildah_lab.build("chroot", step, secrets=secrets)
+    with pytest.raises(StageError) as raised:
+        buildah_lab.build("env", shell("true", mounts=(SecretMount("token", "", "T"),)), secrets=secrets)
+    assert raised.value.code == "secret-unsupported"

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.process import Runner
+    from zbuild.base.span import Span
 
 _LENGTH = struct.Struct(">I")
 _REQUEST_IDENTITIES, _SIGN_REQUEST = 11, 13
@@ -55,10 +56,10 @@ def lent_agent(agent: str, place: Path, mode: int, owner: tuple[int, int]) -> It
 
 
 @contextmanager
-def key_agent(runner: Runner, place: str, keys: Sequence[str]) -> Iterator[None]:
+def key_agent(runner: Runner, place: str, keys: Sequence[str], span: Span) -> Iterator[None]:
     """Run an agent with the keys in some files for as long as the block lasts, with its socket at `place`.
 
-    Raises StageError for keys it does not take, BackendError when there is no ssh-agent.
+    Raises StageError for keys it does not take, which tells of `span`; BackendError when there is no ssh-agent.
     """
     with ThreadPoolExecutor(1) as threads:
         running = threads.submit(runner.run, Command(("ssh-agent", "-D", "-a", place)))
@@ -67,7 +68,7 @@ def key_agent(runner: Runner, place: str, keys: Sequence[str]) -> Iterator[None]
                 if running.done():
                     raise BackendError("tool-failed", f"ssh-agent does not start: {' '.join(running.result().stderr)}")
                 runner.sleep(_POLL)
-            _add_keys(runner, place, keys)
+            _add_keys(runner, place, keys, span)
             yield
         finally:
             for leader in leaders_naming(place):
@@ -83,13 +84,14 @@ def _answers(place: str) -> bool:
     return True
 
 
-def _add_keys(runner: Runner, place: str, keys: Sequence[str]) -> None:
+def _add_keys(runner: Runner, place: str, keys: Sequence[str], span: Span) -> None:
     # Without a terminal ssh-add would ask by a window for what opens a key.
     env = (("SSH_AUTH_SOCK", place), ("SSH_ASKPASS_REQUIRE", "never"))
     added = runner.run(Command(("ssh-add", "-q", *keys), env=env))
     if added.returncode:
         hint = "add keys that have a passphrase to an agent, and give that"
-        raise StageError("bad-key", f"ssh-add does not take {', '.join(keys)}: {' '.join(added.stderr)}", hint=hint)
+        message = f"ssh-add does not take {', '.join(keys)}: {' '.join(added.stderr)}"
+        raise StageError("bad-key", message, span=span, hint=hint)
 
 
 class _Lending:

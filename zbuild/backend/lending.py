@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.backend.agents import key_agent, lent_agent
 from zbuild.backend.memory import memory_folder
 from zbuild.backend.secrets import missing_agent, parts_to_hide, read_secret
 from zbuild.base.errors import StageError
@@ -81,11 +80,13 @@ class Lending:
             if mount.required:
                 raise StageError("agent-missing", f"the ssh agent '{mount.id}' is not given", span=self._step.span)
             return None
+        from zbuild.backend.agents import key_agent, lent_agent  # noqa: PLC0415 - few commands ask for an agent
+
         paths = source.paths or (os.environ["SSH_AUTH_SOCK"],)
         agent = paths[0]
         if not Path(agent).is_socket():
             agent = str(self._place())
-            self._stack.enter_context(key_agent(self._lenders.runner, agent, paths))
+            self._stack.enter_context(key_agent(self._lenders.runner, agent, paths, self._step.span))
         place = self._place()
         self._stack.enter_context(lent_agent(agent, place, int(mount.mode, 8), (mount.uid, mount.gid)))
         return place

@@ -6,7 +6,6 @@ What a killed run leaves there is found by its name: `/dev/shm/<name>.<random>`.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,7 +27,7 @@ def memory_folder(name: str) -> Iterator[Path]:
     if not is_in_memory(_MOUNTS.read_text(encoding="utf-8", errors="replace"), str(_ROOT)):
         message = f"secrets need a place in memory, and {_ROOT} is no tmpfs"
         raise BackendError("no-memory", message, hint=f"mount a tmpfs at {_ROOT}")
-    folder = _ROOT / f"{name}.{secrets.token_hex(8)}"
+    folder = _ROOT / f"{name}.{os.urandom(8).hex()}"
     folder.mkdir(mode=0o700)
     try:
         yield folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,8 @@ from zbuild.base.errors import StageError
 from zbuild.model.image_config import ImageConfig
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.oci_spec import Spec
@@ -108,11 +111,10 @@ def _by_buildah(run: Run, network: str) -> int:
         flags = mount_flags(run.mounted.mounts)
     except ValueError as error:
         raise StageError("bad-mount", str(error), span=run.step.span) from None
-    way = _with_secrets(run)
-    command = commands.run(run.container.name, run.step, way.isolation, network, flags)
-    command = replace(command, env=way.env)
     output = RunOutput(run.transcript.line)
-    with run.container.lent():
+    with _with_secrets(run) as way, run.container.lent():
+        command = commands.run(run.container.name, run.step, way.isolation, network, flags)
+        command = replace(command, env=way.env)
         done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:
         done = replace(done, stderr=tuple(map(run.transcript.hidden, done.stderr)))
@@ -121,11 +123,11 @@ def _by_buildah(run: Run, network: str) -> int:
     return done.returncode
 
 
-def _with_secrets(run: Run) -> SecretEnv:
+def _with_secrets(run: Run) -> AbstractContextManager[SecretEnv]:
     """Return how buildah is called so that the command gets the secrets that are variables."""
     isolation, mounted = run.engine.isolation, run.mounted
     if not mounted.env or mounted.memory is None:
-        return SecretEnv(isolation, ())
+        return nullcontext(SecretEnv(isolation, ()))
     if not isolation.runtime:
         message = f"secrets as variables are not possible under {isolation}"
         raise StageError("secret-unsupported", message, span=run.step.span, hint="mount them as files, without 'env'")

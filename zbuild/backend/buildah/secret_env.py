@@ -11,13 +11,16 @@ import json
 import os
 import shlex
 import sys
+import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah.commands import Isolation
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
     from zbuild.model.ops import Pairs
 
@@ -50,14 +53,17 @@ class SecretEnv:
     env: Pairs
 
 
-def with_secret_env(isolation: Isolation, env: Pairs, memory: Path) -> SecretEnv:
-    """Write down in memory what the runtime in between needs, and say how to call it. Raises OSError."""
+@contextmanager
+def with_secret_env(isolation: Isolation, env: Pairs, memory: Path) -> Iterator[SecretEnv]:
+    """Write down in memory what the runtime in between needs, and say how buildah is called. Raises OSError."""
     _write(memory / "env.json", json.dumps(dict(env)), 0o600)
     _write(memory / "insert.py", _PROGRAM, 0o600)
     words = (sys.executable, "-IS", str(memory / "insert.py"), str(memory), isolation.runtime)
-    runtime = memory / "runtime"
-    _write(runtime, f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', 0o700)
-    return SecretEnv(Isolation(isolation.kind, str(runtime)), (("TMPDIR", str(memory)),))
+    # It holds no secret; and nothing can be executed in a /dev/shm as docker gives it to containers.
+    with tempfile.TemporaryDirectory(prefix="zbuild-") as folder:
+        runtime = Path(folder) / "runtime"
+        _write(runtime, f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n', 0o700)
+        yield SecretEnv(Isolation(isolation.kind, str(runtime)), (("TMPDIR", str(memory)),))
 
 
 def _write(file: Path, text: str, mode: int) -> None:
