@@ -193,3 +193,24 @@ def test_hooks_filters_and_settings_of_others_are_not_used(work: Fetching, repo:
     work.result()
     assert (work.tree() / "x/text").read_bytes() == b"a\nb\n"
     assert not (tmp_path / "ran").exists()
+
+
+def test_a_repository_is_a_context(work: Fetching, repo: Repository, server: GitServer) -> None:
+    first = repo.git("rev-parse", "HEAD")
+    given = ("--build-context", f"app={repo.url}#{first}", "--build-context", f"docs={repo.url}#main:docs")
+    work.put("COPY --from=app readme /one/", "COPY --from=docs . /docs/", "COPY --from=docs ../guide /guide")
+    assert set(work.build(*given).values()) == {"run"}
+    tree = work.tree()
+    assert files(tree / "one") == {"readme": "one"}
+    assert files(tree / "docs") == {"guide": "guide"}
+    assert (tree / "guide").read_text() == "guide"
+    repo.commit(readme="two", docs__guide="new guide")
+    assert set(work.build(*given).values()) == {"run"}
+    assert files(work.tree() / "docs") == {"guide": "new guide"}
+    assert files(work.tree() / "one") == {"readme": "one"}
+    server.take_asked()
+    pinned = ("--build-context", f"app={repo.url}#{first}", "--build-context", f"docs={repo.url}#{first}:docs")
+    work.build(*pinned)
+    server.take_asked()
+    assert set(work.build(*pinned).values()) == {"cached"}
+    assert server.take_asked() == []

@@ -22,6 +22,7 @@ from zbuild.model.definition import NestedBuild
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.ops import Copy
 from zbuild.model.project import ImageSpec, Project
+from zbuild.model.remote import GitOrigin
 from zbuild.plan.describe import describe
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ def sources(graph, name: str = "api") -> dict[str, object]:
         ("docker-image://scratch", ReferenceContext("scratch")),
         ("target:base", NestedBuild(image="base")),
         ("target:base/early", NestedBuild(image="base", target="early")),
+        ("https://example.com/a.git#v1:sub", GitOrigin("https://example.com/a.git", "v1", "sub")),
+        ("git://example.com/a", GitOrigin("git://example.com/a")),
     ],
 )
 def test_values_are_read_as_buildkit_and_bake_write_them(value: str, context: object) -> None:
@@ -63,8 +66,7 @@ def test_values_are_read_as_buildkit_and_bake_write_them(value: str, context: ob
     ("value", "code"),
     [
         ("https://example.com/a.tar", "not-yet"),
-        ("git@example.com:a/b", "not-yet"),
-        ("git://example.com/a", "not-yet"),
+        ("https://example.com:x/a.git", "bad-context"),
         ("oci-layout://layout", "not-yet"),
         ("docker-image://A", "bad-context"),
         ("target:", "bad-context"),
@@ -144,6 +146,20 @@ def test_a_context_goes_before_a_base_that_is_a_stage() -> None:
 def test_a_target_with_a_contexts_name_is_that_context() -> None:
     (vertex,) = graph_with("FROM busybox AS sdk\nRUN make\nFROM scratch", SDK, target="sdk").vertices
     assert (vertex.id, vertex.base) == ("api/sdk", FromScratch())
+
+
+def test_a_repository_is_read_as_add_reads_it() -> None:
+    origin = GitOrigin("https://example.com/a.git", "v1", "sub")
+    text = "FROM repo\nCOPY --from=repo ../a docs/./b /\nCOPY --from=repo --parents x/y z/./w /p/\n"
+    graph = graph_with(text + "RUN --mount=from=repo,source=d,target=/m x", ("repo", origin))
+    assert sources(graph) == {"repo": origin}
+    world = MemorySources(remotes={origin.shown: "commit"})
+    every, some, parents, run = describe(graph, world, "fake")["api"].evaluation.steps
+    assert {step.origin for step in (every, some, parents)} == {origin}
+    assert every.selection.sources == ("sub",)
+    assert some.selection.sources == ("sub/a", "sub/docs/b")
+    assert parents.selection.sources == ("sub/./x/y", "sub/z/./w")
+    assert (run.mounts[0].path, run.origins) == ("sub/d", (("repo", origin),))
 
 
 def test_scratch_is_a_base_and_nothing_to_copy_from() -> None:

@@ -13,7 +13,7 @@ from zbuild.base import diagnostic, platform, span
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
-from zbuild.model import definition, mounts, ops, secrets
+from zbuild.model import definition, mounts, ops, remote, secrets
 from zbuild.model.overlay import Overlay
 from zbuild.state import plancache
 from zbuild.state.codec import Codec
@@ -40,6 +40,7 @@ _CLASSES = (
     diagnostic.Diagnostic,
     span.Span,
     platform.Platform,
+    remote.GitOrigin,
     *(getattr(graph_types, name) for name in ("FromScratch", "FromReference", "FromVertex", "FromFolder")),
     *(getattr(graph_types, name) for name in ("Settings", "Vertex", "ImageNode", "Graph")),
     *(getattr(definition, name) for name in ("NamedBase", "NestedBuild", "Stage")),

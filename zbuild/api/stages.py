@@ -212,14 +212,18 @@ class StageRunner:
         return found
 
     def _fetched(self, described: Described) -> dict[RemoteOrigin, str]:
-        """Return where the files lie that ADD takes from other machines, fetching them if it must be."""
+        """Return where the files of other machines lie that the steps take, fetching them if it must be."""
         found = {}
         for step in described.evaluation.steps:
-            if isinstance(step, CopyStep) and isinstance(step.origin, UrlOrigin | GitOrigin):
-                try:
-                    found[step.origin] = self._setup.sources.fetched(step.origin, described.vertex.settings.pull)
-                except RegistryError as error:
-                    raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
+            origins = [step.origin] if isinstance(step, CopyStep) else []
+            if isinstance(step, RunStep):
+                origins = [origin for _, origin in step.origins]
+            for origin in origins:
+                if isinstance(origin, UrlOrigin | GitOrigin):
+                    try:
+                        found[origin] = self._setup.sources.fetched(origin, described.vertex.settings.pull)
+                    except RegistryError as error:
+                        raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
         return found
 
     def _unchanged(self, described: Described, result: StageResult) -> bool:

@@ -10,14 +10,16 @@ from zbuild.base.reference import normalise, short_name
 from zbuild.model.contexts import FolderContext, ReferenceContext
 from zbuild.model.definition import NestedBuild
 from zbuild.model.ops import NOWHERE
+from zbuild.model.remote import UrlOrigin
+from zbuild.syntax.remote import parse_remote
 
 if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.model.contexts import NamedContext
+    from zbuild.model.remote import GitOrigin
 
 _IMAGE = re.compile("(?:docker-image|container-image|docker)://")  # BuildKit's word, and buildah's two
 _TARGET = "target:"
-_REMOTE = re.compile(r"(?:https?|git|ssh)://|[A-Za-z0-9_-]+@[A-Za-z0-9.-]+:", re.IGNORECASE)
 _LAYOUT = re.compile("oci-layout:|oci:|oci-archive:|docker-archive:")
 _RESERVED = ("context", "scratch")
 
@@ -57,15 +59,26 @@ def parse_context(value: str, span: Span = NOWHERE) -> NamedContext:
         if not name:
             raise ContextError(f"'{value}' names no image", "write target:IMAGE or target:IMAGE/STAGE")
         return NestedBuild(image=name, target=stage, span=span)
-    if _REMOTE.match(value):
-        hint = "fetch it, and name the folder; or read it by ADD"
-        raise ContextError("contexts of URLs and git repositories are not supported yet", hint, "not-yet")
     if kind := _LAYOUT.match(value):
         hint = "push or load the image, and write docker-image://NAME"
         raise ContextError(f"contexts of the kind '{kind[0]}' are not supported yet", hint, "not-yet")
+    if origin := _remote(value):
+        return origin
     if not value:
         raise ContextError("the context has no value", "write a folder, docker-image://NAME or target:IMAGE")
     return FolderContext(value)
+
+
+def _remote(value: str) -> GitOrigin | None:
+    """Return the git repository that a value names; None when it lies on this machine."""
+    try:
+        origin = parse_remote(value)
+    except ValueError as error:
+        raise ContextError(str(error)) from None
+    if isinstance(origin, UrlOrigin):
+        hint = "ADD reads URLs; of a git repository the address ends with .git"
+        raise ContextError("contexts of URLs are not supported yet", hint, "not-yet")
+    return origin
 
 
 def _reference(text: str) -> str:

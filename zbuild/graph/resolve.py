@@ -15,6 +15,7 @@ from zbuild.model.contexts import FolderContext, ReferenceContext
 from zbuild.model.definition import NamedBase, NestedBuild
 from zbuild.model.mounts import mount_source
 from zbuild.model.ops import Copy, Onbuild, Run
+from zbuild.model.remote import GitOrigin
 from zbuild.syntax.words import WordError, expand
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Resolver:
         stage = _replaced(instance, instance.definition.stages[index])
         platform = self._platform(instance, stage)
         base = self._base(instance, index, stage, platform)
-        if isinstance(base, FolderContext):
+        if isinstance(base, FolderContext | GitOrigin):
             assert isinstance(stage.base, NamedBase)  # noqa: S101 - nothing else has a context's name
             copy = Copy((".",), "/", source=stage.base.text, span=stage.span)
             base, stage = FromScratch(), replace(stage, ops=(copy, *stage.ops))
@@ -94,7 +95,9 @@ class Resolver:
             self._diagnostics.error("bad-platform", str(error), stage.span)
             return instance.platform
 
-    def _base(self, instance: Instance, index: int, stage: Stage, platform: Platform) -> VertexBase | FolderContext:
+    def _base(
+        self, instance: Instance, index: int, stage: Stage, platform: Platform
+    ) -> VertexBase | FolderContext | GitOrigin:
         base = stage.base
         match base:
             case NestedBuild():
@@ -103,12 +106,12 @@ class Resolver:
             case NamedBase():
                 return self._named_base(instance, index, base)
 
-    def _named_base(self, instance: Instance, index: int, base: NamedBase) -> VertexBase | FolderContext:
+    def _named_base(self, instance: Instance, index: int, base: NamedBase) -> VertexBase | FolderContext | GitOrigin:
         """Return what a base's name means: a named context, an earlier stage, or an image."""
         text = self._expand(base.text, instance, base.span)
         context = instance.named_context(text)
         match context:
-            case FolderContext():
+            case FolderContext() | GitOrigin():
                 return context
             case NestedBuild():
                 return self._needed(self._images.nested(context, (), instance.platform), output=True)
@@ -145,6 +148,8 @@ class Resolver:
         match context:
             case FolderContext(path):
                 return FromFolder(path)
+            case GitOrigin():
+                return context
             case NestedBuild():
                 found = self._needed(self._images.nested(context, (), instance.platform), output=True)
                 return found if isinstance(found, FromVertex) else FromReference(name)

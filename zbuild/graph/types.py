@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from zbuild.graph.topo import reachable
 from zbuild.model.ops import NOWHERE
+from zbuild.model.remote import GitOrigin
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class FromFolder:
 
 
 VertexBase: TypeAlias = FromScratch | FromReference | FromVertex
-VertexSource: TypeAlias = FromReference | FromVertex | FromFolder
+VertexSource: TypeAlias = FromReference | FromVertex | FromFolder | GitOrigin
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from zbuild.model.definition import NestedBuild
+from zbuild.model.remote import GitOrigin
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class ReferenceContext:
     reference: str
 
 
-NamedContext: TypeAlias = FolderContext | ReferenceContext | NestedBuild
-"""A folder, an image of a registry, or (as in `build: {image: NAME, target: STAGE}`) one of the workspace."""
+NamedContext: TypeAlias = FolderContext | ReferenceContext | NestedBuild | GitOrigin
+"""A folder, an image of a registry, one of the workspace (as in `build: {image: NAME}`), or a commit's files."""
 
 NamedContexts: TypeAlias = "tuple[tuple[str, NamedContext], ...]"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import CopyStep, Selection
+from zbuild.plan.sources import components
 from zbuild.syntax.remote import is_remote, parse_remote, with_checksum
 
 if TYPE_CHECKING:
@@ -57,11 +58,24 @@ def copy_steps(op: Copy, landing: Landing, word: Callable[[str], str]) -> Iterat
     for index, (origin, names) in enumerate(parts):
         inline = landing.inline if index == last else ()
         step = replace(shared, extract=op.extract and op.unpack is not False, inline=inline)
+        shown = (*names, *(f"<<{name}" for name, _ in inline))
         if origin is not None:
+            shown = (origin.shown, *shown[len(names) :])
             step = replace(step, origin=origin, extract=op.unpack is True and isinstance(origin, UrlOrigin))
             names = (_path(origin),)  # noqa: PLW2901 - within the origin's files
-        shown = (*(names if origin is None else (origin.shown,)), *(f"<<{name}" for name, _ in inline))
+        elif isinstance(landing.origin, GitOrigin):
+            names = within(landing.origin, *names, parents=op.parents)  # noqa: PLW2901 - likewise
         yield replace(step, selection=replace(shared.selection, sources=names), text=_text(op, shown, landing.written))
+
+
+def within(origin: GitOrigin, *sources: str, parents: bool = False) -> tuple[str, ...]:
+    """Return the sources in the folder of a repository that an origin names, as they are in the whole of it."""
+    if not origin.subdir:
+        return sources
+    folder = _path(origin)
+    if parents:  # what lands begins behind the pivot
+        return tuple(f"{folder}{'/' if '/./' in source else '/./'}{source.lstrip('/')}" for source in sources)
+    return tuple("/".join((folder, *components(source))) for source in sources)
 
 
 def _parts(op: Copy, sources: tuple[str, ...], checksum: str) -> list[_Part]:

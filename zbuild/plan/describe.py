@@ -213,6 +213,8 @@ def _origins(vertex: Vertex, sources: Sources, look_up: _LookUp) -> dict[str, Or
                 origins[name] = StageOrigin(stage)
             case FromFolder(path):
                 origins[name] = ContextOrigin(sources.folder(path), sources.ignore(path, ""))
+            case GitOrigin():
+                origins[name] = source
             case FromReference(reference):
                 image = look_up.image(reference, name)
                 origins[name] = ImageOrigin(reference, "" if image is None else image.digest)

@@ -16,11 +16,13 @@ from zbuild.graph.instance import automatic_args
 from zbuild.model import ops
 from zbuild.model.image_config import HealthConfig
 from zbuild.model.mounts import mount_source, shows_files
+from zbuild.model.remote import GitOrigin
 from zbuild.model.steps import FolderStep, RunStep
 from zbuild.plan.copies import Landing, copy_steps
 from zbuild.plan.ports import expand_ports
 from zbuild.plan.proxies import proxy_settings
 from zbuild.plan.run_mounts import agent_socket, run_mounts
+from zbuild.plan.sources import components
 from zbuild.syntax.words import WordError, expand, expand_text, expand_words
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     from zbuild.graph.types import Vertex
     from zbuild.model.image_config import ImageConfig
+    from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, Step
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
@@ -145,6 +148,7 @@ class _Scope:
         words = self._words()
         mounts = run_mounts(op.mounts, self._vertex.settings.cache_mounts, self._word, self._absolute)
         names = dict.fromkeys(mount_source(mount) for mount in mounts if shows_files(mount))
+        mounts = tuple(map(self._in_folder, mounts))
         agent = {"SSH_AUTH_SOCK": socket} if (socket := agent_socket(mounts)) else {}
         argv, programs = self._program(op) or (self._argv(op.command), ())
         env = {**agent, **words, **{name: self._word(value) for name, value in op.env}}
@@ -164,6 +168,13 @@ class _Scope:
             span=op.span,
         )
         self._steps.append(step)
+
+    def _in_folder(self, mount: Mount) -> Mount:
+        """Return a mount of a repository's folder by its path in the whole of it."""
+        origin = self._origins[mount.source] if shows_files(mount) else None
+        if not shows_files(mount) or not isinstance(origin, GitOrigin) or not origin.subdir:
+            return mount
+        return replace(mount, path="/".join((origin.subdir, *components(mount.path))))
 
     def _program(self, op: ops.Run) -> tuple[tuple[str, ...], ops.Pairs] | None:
         """Return how a here-document that begins with `#!` is run: as a program, named by the shell."""
