@@ -2,7 +2,8 @@
 
 A case is a folder: its `Dockerfile` (`Dockerfile.buildah` says the same in instructions that buildah 1.28 knows, where
 it does not know them all); `context.sh`, which makes the context in the folder where it is run; and `case.yaml` with
-`format` (docker or oci), `args` (build arguments), and `refused` (a part of zbuild's message, for what both refuse).
+`format` (docker or oci), `args` (build arguments), `triggers` (how many instructions its base's ONBUILD puts in front),
+and `refused` (a part of zbuild's message, for what both refuse).
 """
 
 from __future__ import annotations
@@ -63,6 +64,10 @@ class Case:
     @property
     def args(self) -> dict[str, str]:
         return self.settings.get("args", {})
+
+    @property
+    def triggers(self) -> int:
+        return self.settings.get("triggers", 0)
 
     @property
     def refused(self) -> str:
@@ -169,8 +174,8 @@ class Laboratory:
         found, at = {}, ""
         for line in self.buildah[case.name].stdout.splitlines():
             if step := _STEP.match(line):
-                at = f"{step[1] or 1}.{step[2]}"
-            elif (image := _IMAGE.match(line)) and at:
+                at = f"{step[1] or 1}.{int(step[2]) - case.triggers}"
+            elif (image := _IMAGE.match(line)) and at in case.prefixes:
                 found[at], at = image[1], ""
         return found
 

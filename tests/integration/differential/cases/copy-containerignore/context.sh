@@ -1,0 +1,3 @@
+echo b > .containerignore
+echo c > .dockerignore
+touch a b c

@@ -1,0 +1,2 @@
+mkdir tree
+mkfifo -m 0640 tree/fifo

@@ -1,0 +1,3 @@
+mkdir tree
+ln -s elsewhere tree/link
+ln -s elsewhere tree/new

@@ -1,0 +1,3 @@
+echo new > file
+mkdir folder
+echo inner > folder/inner

@@ -1,0 +1,3 @@
+mkdir tree
+echo new > tree/file
+echo link > tree/link

@@ -1,0 +1,3 @@
+echo x > file
+mkdir -p tree
+echo y > tree/inner

@@ -1,0 +1,3 @@
+touch a b
+mkdir tree other
+touch tree/t other/o

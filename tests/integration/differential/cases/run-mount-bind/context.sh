@@ -1,0 +1,2 @@
+mkdir sub
+echo content > sub/file
