@@ -44,7 +44,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--case", action="append", choices=CASES, help="only this case (may be repeated)")
     parser.add_argument("--without", action="append", default=[], choices=("buildah", "buildkit", "zbuild"))
     parser.add_argument("--rounds", type=int, default=7, help="rounds of each case (default 7)")
-    parser.add_argument("--cold-rounds", type=int, default=3, help="rounds of the cold builds (default 3)")
+    parser.add_argument("--cold-rounds", type=int, default=3, help="rounds of what builds everything (default 3)")
     parser.add_argument("--write-docs", action="store_true", help="put the tables into docs/performance.md")
     chosen = parser.parse_args()
     if chosen.quick:
@@ -104,7 +104,7 @@ def _write(results: list[Result], chosen: argparse.Namespace) -> None:
     (_OUT / "bench.json").write_text(json.dumps(data, indent=2) + "\n")
     text = (
         f"Measured {about['date'][:10]} on {about['machine']}. Least / median wall seconds of {chosen.rounds} rounds "
-        f"({chosen.cold_rounds} for cold).\n\n"
+        f"({chosen.cold_rounds} where everything is built).\n\n"
         f"{times_table(results)}\n\n### Targets\n\n{targets_table(results)}\n\n### Floors\n\n{floors_table(results)}"
     )
     print(f"\n{text}")

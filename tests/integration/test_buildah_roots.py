@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -49,3 +51,25 @@ def test_an_image_that_is_removed_while_it_is_read_is_gone(
         buildah_lab.build("copies", copied, images={"s": source.image_id})
     buildah_lab.backend.close()
     assert buildah_lab.backend._engine.overlay.leftovers("zbuild-") == set()
+
+
+def test_mounting_works_while_buildah_comes_and_goes(buildah_lab: Lab, buildah_store: BuildahStore) -> None:
+    """Each buildah mounts the store upon itself for as long as it runs."""
+    result = buildah_lab.build("source", run("/bin/touch", "/x"))
+    engine = buildah_lab.backend._engine
+    layer = engine.store.image(result.image_id).layer
+    ended = threading.Event()
+
+    def come_and_go() -> None:
+        while not ended.is_set():
+            buildah_store.storage.buildah("containers")
+
+    with ThreadPoolExecutor(2) as threads:
+        others = [threads.submit(come_and_go) for _ in range(2)]
+        try:
+            for number in range(200):
+                assert engine.overlay.mount_image(f"zbuild-root-{number}", layer)
+                engine.overlay.unmount(f"zbuild-root-{number}")
+        finally:
+            ended.set()
+        assert [other.result() for other in others] == [None, None]

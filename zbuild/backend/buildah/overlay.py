@@ -15,6 +15,7 @@ import ctypes
 import errno
 import os
 import shutil
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,8 @@ from pathlib import Path
 _MNT_DETACH = 2
 # mount(2) takes one page of options, which ends with a zero byte.
 _MOST_OPTIONS = 4095
+_ATTEMPTS = 20
+_PAUSE = 0.005
 _SPECIAL = frozenset(":,\\")
 _PLACES_OF_LAYERS = ("lowerdir", "upperdir", "workdir")
 # The options that are the same for every mount; a label (context=) is of one container.
@@ -41,10 +44,7 @@ class Overlay:
 
     def mount_container(self, name: str, layer: str) -> bytes | None:
         """Mount a container's layer, to be written; None where that is left to buildah."""
-        folder = self.home / layer
-        below = self._below(layer) or [f"{layer}/empty"]
-        self._forget_volatile(layer)
-        return self._mount(name, below, f"upperdir={folder}/diff", f"workdir={folder}/work")
+        return self._mount(name, self._below(layer) or [f"{layer}/empty"], layer)
 
     def mount_image(self, name: str, layer: str) -> bytes | None:
         """Mount an image's layers, to be read; `layer` is the top, "" for none. None where it is left to buildah."""
@@ -80,22 +80,30 @@ class Overlay:
         except FileNotFoundError:
             return []
 
-    def _mount(self, name: str, lower: list[str], *own: str) -> bytes | None:
+    def _mount(self, name: str, lower: list[str], layer: str = "") -> bytes | None:
+        """Mount `lower`, from the top; with `layer` that takes what is written. None where it does not work.
+
+        While any buildah runs, it has `home` mounted upon itself. When it unmounts that between the kernel's finding a
+        layer there and its taking it, the answer is EINVAL, and another attempt finds the layer beneath.
+        """
         lower = [str(self.home / path) for path in lower]
-        if not lower or not all(map(os.path.exists, lower)):  # layers of another store that this one reads
+        if not all(map(os.path.exists, lower)):  # layers of another store that this one reads
             return None
+        own = (f"upperdir={self.home / layer}/diff", f"workdir={self.home / layer}/work") if layer else ()
         options = ",".join((f"lowerdir={':'.join(lower)}", *own, *self.options)).encode()
         if len(options) > _MOST_OPTIONS or _SPECIAL & set(str(self.home)):
             return None
         place = self.places / name
         self.places.mkdir(mode=0o700, parents=True, exist_ok=True)
         place.mkdir(mode=0o700)
-        try:
-            _check(_libc().mount(b"overlay", bytes(place), b"overlay", 0, options), place)
-        except OSError:
-            place.rmdir()
-            raise
-        return bytes(place)
+        for _ in range(_ATTEMPTS):
+            if layer:
+                self._forget_volatile(layer)
+            if not _libc().mount(b"overlay", bytes(place), b"overlay", 0, options):
+                return bytes(place)
+            time.sleep(_PAUSE)
+        place.rmdir()
+        return None
 
 
 def overlay_of(graphroot: Path, runroot: Path, options: tuple[str, ...] = ()) -> Overlay:
@@ -127,10 +135,4 @@ def _libc() -> ctypes.CDLL:
 def _unmount(place: Path) -> None:
     # EINVAL: nothing is mounted there, of a run that was killed between the two.
     if _libc().umount2(bytes(place), _MNT_DETACH) and ctypes.get_errno() != errno.EINVAL:
-        _check(-1, place)
-
-
-def _check(result: int, path: Path) -> None:
-    if result:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number), str(path))
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(place))
