@@ -117,7 +117,7 @@ def test_bytes_that_are_no_text_can_be_a_file_but_no_variable(lab: Lab, tmp_path
     assert raised.value.code == "bad-secret"
 
 
-def test_volumes_leave_a_run_to_buildah_and_secrets_hold(lab: Lab, source: SecretSource) -> None:
+def test_secrets_hold_where_the_base_has_volumes(lab: Lab, source: SecretSource) -> None:
     config = ImageConfig(env=(("PATH", "/bin"),), volumes=("/v",))
     base = lab.build("volumes", config=config, names=("localhost/lab/volumes:1",))
     lab.base = lab.backend.resolve(base.image_id, lab.order("x").platform, "never")

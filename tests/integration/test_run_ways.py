@@ -104,10 +104,12 @@ def test_settings_of_the_base_hold_in_runs(ways_lab: Lab) -> None:
     assert {"FROM_BASE=1", "BOTH=step", "PATH=/bin", "/"} <= set(result.output)
 
 
-def test_volumes_of_the_base_are_left_to_buildah(ways_lab: Lab, runner: RecordingRunner) -> None:
-    _rebase(ways_lab, ImageConfig(env=PATH, volumes=("/data",)))
-    build_both_ways(ways_lab, shell("touch /data/lost /kept"))
-    assert "runc" not in runner.called
+def test_what_is_written_to_volumes_of_the_base_stays(ways_lab: Lab) -> None:
+    config = ImageConfig(env=PATH, volumes=("/data", "/with, comma"))
+    _rebase(ways_lab, config)
+    again = shell("test -e /data/kept && touch '/with, comma/too'", workdir="/data")
+    result = build_both_ways(ways_lab, shell("mkdir /data '/with, comma'; touch /data/kept"), again, config=config)
+    assert {"data/kept", "with, comma/too"} <= set(result.tree)
 
 
 def _rebase(lab: Lab, config: ImageConfig) -> None:

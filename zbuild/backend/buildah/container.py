@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.config_flags import config_flags
 from zbuild.base.errors import BackendError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.store import StoredContainer
     from zbuild.base.platform import Platform
+    from zbuild.model.image_config import ImageConfig
 
 
 class Container:
@@ -29,6 +32,7 @@ class Container:
         self._engine = engine
         self._root: bytes | None = None
         self._is_own_mount = False
+        self.has_volumes = True
         self._gone = False
         self._made_by = commands.create(self.name, image, image_format, platform)
 
@@ -67,6 +71,13 @@ class Container:
         if self._is_own_mount:
             self._engine.overlay.unmount(self.name, self._stored.layer)
             self._root, self._is_own_mount = None, False
+
+    def drop_volumes(self, base: ImageConfig) -> None:
+        """Forget the volumes of its image: `buildah run` would drop what is written there, which BuildKit keeps."""
+        if base.volumes and self.has_volumes:
+            flags = config_flags(base, replace(base, volumes=()), "oci")
+            self._engine.call(commands.config(self.name, flags))
+            self.has_volumes = False
 
     @contextmanager
     def lent(self) -> Iterator[None]:

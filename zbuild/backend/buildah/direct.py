@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from zbuild.backend.buildah.facts import Facts
     from zbuild.backend.buildah.run_mount import RunMount
-    from zbuild.model.image_config import ImageConfig
     from zbuild.model.steps import RunStep
 
 RUN_VARIABLE = "ZBUILD_RUN"
@@ -44,14 +43,13 @@ def asked_way() -> str:
     return way
 
 
-def fits(step: RunStep, mounts: Sequence[RunMount], base: ImageConfig) -> bool:
-    """Tell whether a step can go directly with the result that buildah would give.
+def fits(step: RunStep, mounts: Sequence[RunMount]) -> bool:
+    """Tell whether a step can go directly.
 
-    Left to buildah: binds whose changes are dropped, images with VOLUMEs (it gives a RUN copies of
-    these), and texts that JSON cannot hold.
+    Left to buildah: binds whose changes are dropped, and texts that JSON cannot hold.
     """
     dropped = any(isinstance(mount, Bind) and mount.access == "O" for mount in mounts)
-    return not dropped and not base.volumes and _is_text(step)
+    return not dropped and _is_text(step)
 
 
 def _is_text(step: RunStep) -> bool:

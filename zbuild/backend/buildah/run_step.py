@@ -70,7 +70,7 @@ def run_step(run: Run, index: int) -> None:
 
 def _attempt(run: Run) -> None:
     network = _network(run.engine, run.step)
-    direct = goes_direct(run.engine.facts) and fits(run.step, run.mounted.mounts, run.base.config)
+    direct = goes_direct(run.engine.facts) and fits(run.step, run.mounted.mounts)
     template = run.engine.template(network) if direct else None
     try:
         returncode = _by_runtime(run, template) if template else _by_buildah(run, network)
@@ -112,6 +112,7 @@ def _by_buildah(run: Run, network: str) -> int:
     except ValueError as error:
         raise StageError("bad-mount", str(error), span=run.step.span) from None
     output = RunOutput(run.transcript.line)
+    run.container.drop_volumes(run.base.config)
     with _with_secrets(run) as way, run.container.lent():
         command = commands.run(run.container.name, run.step, way.isolation, network, flags)
         command = replace(command, env=way.env)

@@ -167,7 +167,8 @@ class StageRun:
         order = self._order
         for setting in lost_settings(order.config, order.format):
             self._emit(Notice(f"{order.stage}: an image of format {order.format} cannot hold {setting}", "warning"))
-        flags = config_flags(self._base.config, order.config, order.format, order.annotations)
+        base = self._base.config if container.has_volumes else replace(self._base.config, volumes=())
+        flags = config_flags(base, order.config, order.format, order.annotations)
         if flags:
             self._engine.call(commands.config(container.name, flags))
 
