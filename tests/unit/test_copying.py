@@ -370,3 +370,12 @@ def test_inline_files_land_behind_the_sources(bench: Bench) -> None:
     assert bench.landed() == {"alone": "1", "both/a": "new", "both/d": "3", "both/e": "4"}
     modes = [stat.S_IMODE((bench.root / name).stat().st_mode) for name in ("alone", "both/e")]
     assert modes == [0o644, 0]
+
+
+def test_letters_of_a_mode_change_what_each_file_has(bench: Bench) -> None:
+    bench.put({"tree/tool": "#!", "tree/text": "x"})
+    (bench.source / "tree/tool").chmod(0o700)
+    (bench.source / "tree/text").chmod(0o600)
+    bench.copy("tree", dest="/in/", mode="u=rwX,go=rX", inline=(("word", "x"),))
+    modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (bench.root / "in").iterdir()}
+    assert modes == {"tool": "0o755", "text": "0o644", "word": "0o644"}

@@ -285,12 +285,14 @@ def test_a_stage_may_have_the_name_of_its_own_base() -> None:
 
 def test_what_can_be_read_and_not_built_is_refused_where_it_would_be_built() -> None:
     refused = "FROM scratch AS {}\nRUN --security=insecure a\nRUN --device=b,required --device=c a\nRUN []\n"
+    refused += "COPY --chmod=999 a b\nCOPY --chmod=$M a b\nCOPY --chmod=u=rwX,go=rX a b\n"
     text = f"{refused.format('unused')}{refused.format('base')}ONBUILD RUN --device=d e\nFROM base\n"
     with pytest.raises(BuildFileError) as error:
         graph_of([ImageSpec("api", context="api")], {"api/Dockerfile": text})
     assert sorted((item.span.line if item.span else 0, item.message) for item in error.value.diagnostics) == [
-        (6, "RUN --security=insecure is not supported"),
-        (7, "RUN --device is not supported"),
-        (8, "RUN needs a command"),
-        (10, "ONBUILD of the base: RUN --device is not supported"),
+        (9, "RUN --security=insecure is not supported"),
+        (10, "RUN --device is not supported"),
+        (11, "RUN needs a command"),
+        (12, "'999' is no mode; write it like 0755, or u=rwX,go=rX"),
+        (16, "ONBUILD of the base: RUN --device is not supported"),
     ]

@@ -16,6 +16,7 @@ from zbuild.backend.faults import is_disk_full, system_error
 from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
+from zbuild.base.filemode import parse_file_mode
 from zbuild.model.steps import ContextOrigin, keeps_owners
 from zbuild.plan.fingerprint import digest_stamps, kept_xattrs
 from zbuild.plan.gomatch import PatternError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from zbuild.backend.rootfs import Rootfs
     from zbuild.base.errors import BackendError
+    from zbuild.base.filemode import FileMode
     from zbuild.model.steps import CopyStep, FolderStep
     from zbuild.plan.tree import Entry
 
@@ -78,6 +80,10 @@ def _copy_error(error: OSError, step: CopyStep, root: Rootfs) -> StageError | Ba
     return StageError("copy-failed", f"cannot copy to '{step.dest}': {error.strerror}: {shown}", span=step.span)
 
 
+def _typed(entry: Entry) -> int:
+    return entry.mode | (stat.S_IFDIR if entry.kind == "dir" else stat.S_IFREG)
+
+
 @dataclass(slots=True)
 class _Copy:
     """One COPY at work."""
@@ -90,7 +96,7 @@ class _Copy:
 
     def run(self, entries: Sequence[Entry]) -> None:
         owner = find_owner(self.root, self.step.owner, self.step.span) if self.step.owner else None
-        mode = int(self.step.mode, 8) if self.step.mode else None
+        mode = parse_file_mode(self.step.mode) if self.step.mode else None
         dest = os.fsencode(self.step.dest).rstrip(b"/")
         in_folder = self._in_folder(entries)
         self._make_parents(dest if in_folder else dest.rpartition(b"/")[0], owner)
@@ -103,7 +109,7 @@ class _Copy:
                 self._put(path, entry, attributes)
             if entry.kind == "dir":
                 times.append((path, entry.stamp[1]))
-        inline = Attributes(0o644 if mode is None else mode, *(owner or (0, 0)))
+        inline = Attributes(0o644 if mode is None else mode.apply(0o644), *(owner or (0, 0)))
         for name, content in self.step.inline:
             path = dest + b"/" + os.fsencode(name).rpartition(b"/")[2] if in_folder else dest
             self.root.put_file(path, BytesIO(content.encode("utf-8", "surrogateescape")), inline)
@@ -132,11 +138,11 @@ class _Copy:
             for folder in made:
                 self.root.put_folder(folder, Attributes(0o755, *owner))
 
-    def _attributes(self, entry: Entry, owner: tuple[int, int] | None, mode: int | None) -> Attributes:
+    def _attributes(self, entry: Entry, owner: tuple[int, int] | None, mode: FileMode | None) -> Attributes:
         kept = (entry.uid, entry.gid) if keeps_owners(self.step.origin) else (0, 0)
         uid, gid = owner or kept
         mtime_ns = entry.stamp[1]
-        return Attributes(entry.mode if mode is None else mode, uid, gid, mtime_ns)
+        return Attributes(entry.mode if mode is None else mode.apply(_typed(entry)), uid, gid, mtime_ns)
 
     def _put(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
         match entry.kind:

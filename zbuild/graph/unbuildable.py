@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
-from zbuild.model.ops import ExecForm, Run
+from zbuild.base.filemode import parse_file_mode
+from zbuild.model.ops import Copy, ExecForm, Run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from zbuild.model.ops import Op
+
+_PLAIN = re.compile(r"[\w+=,-]+")
 
 
 def unbuildable(instructions: Iterable[Op]) -> Iterator[Diagnostic]:
@@ -18,6 +22,16 @@ def unbuildable(instructions: Iterable[Op]) -> Iterator[Diagnostic]:
     for op in instructions:
         if isinstance(op, Run):
             yield from _unbuildable_run(op)
+        elif isinstance(op, Copy):
+            yield from _unbuildable_copy(op)
+
+
+def _unbuildable_copy(op: Copy) -> Iterator[Diagnostic]:
+    if op.mode and _PLAIN.fullmatch(op.mode):  # others mean something only when variables are known
+        try:
+            parse_file_mode(op.mode)
+        except ValueError as error:
+            yield Diagnostic("bad-mode", str(error), op.span)
 
 
 def _unbuildable_run(op: Run) -> Iterator[Diagnostic]:

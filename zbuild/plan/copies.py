@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.filemode import parse_file_mode
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import CopyStep, Selection
 from zbuild.plan.sources import components
@@ -40,7 +41,8 @@ class Landing:
 def copy_steps(op: Copy, landing: Landing, word: Callable[[str], str]) -> Iterator[CopyStep]:
     """Yield the steps of a COPY or ADD; `word` expands a word.
 
-    Raises ValueError for a URL that is malformed or stands in a COPY, and for a checksum that does not fit.
+    Raises ValueError for a URL that is malformed or stands in a COPY, for a checksum that does not fit, and for what
+    is no mode.
     """
     parts = _parts(op, tuple(map(word, op.sources)), word(op.checksum))
     if not parts or (landing.inline and parts[-1][0]):
@@ -51,7 +53,7 @@ def copy_steps(op: Copy, landing: Landing, word: Callable[[str], str]) -> Iterat
         Selection((), tuple(map(word, op.exclude)), op.parents),
         landing.dest if len(parts) == 1 else folder,
         word(op.owner),
-        word(op.mode),
+        _mode(word(op.mode)),
         span=op.span,
     )
     last = len(parts) - 1
@@ -66,6 +68,12 @@ def copy_steps(op: Copy, landing: Landing, word: Callable[[str], str]) -> Iterat
         elif isinstance(landing.origin, GitOrigin):
             names = within(landing.origin, *names, parents=op.parents)  # noqa: PLW2901 - likewise
         yield replace(step, selection=replace(shared.selection, sources=names), text=_text(op, shown, landing.written))
+
+
+def _mode(text: str) -> str:
+    if text:
+        parse_file_mode(text)
+    return text
 
 
 def within(origin: GitOrigin, *sources: str, parents: bool = False) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ _STAGE_KEYS = (
     *("base", "build", "platform", "args", "env", "workdir", "steps", "labels", "expose", "user", "volumes"),
     *("healthcheck", "stopsignal", "entrypoint", "cmd"),
 )
-_MODE = re.compile(r"\$|^(0o?)?[0-7]{1,4}$")
+_MODE = re.compile(r"\$|^(0o?)?[0-7]{1,4}$|^[ugoa]*([-+=][rwxXstugo]*)+(,[ugoa]*([-+=][rwxXstugo]*)+)*$")
 _RUN_FIELDS = ("command", "mounts", "env", "network", "timeout", "retries")
 _COPY_FIELDS = (
     *("sources", "dest", "source", "owner", "mode", "extract", "exclude", "parents", "link"),
