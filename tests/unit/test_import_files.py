@@ -159,10 +159,10 @@ def test_what_is_neither_is_refused(name: str, text: str, message: str, tmp_path
 
 
 def test_the_command_writes_a_new_file_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "compose.yaml").write_text("services: {api: {build: {context: ., ssh: x}}}")
+    (tmp_path / "compose.yaml").write_text("services: {api: {build: {context: ., network: x}}}")
     argv = ["import", "compose.yaml", "-o", "zbuild.yaml"]
     assert run(argv, Session(directory=tmp_path)) == 0
-    assert "warning[dropped]: 'ssh' of service 'api' is not taken over" in capsys.readouterr().err
+    assert "warning[dropped]: 'network' of service 'api' is not taken over" in capsys.readouterr().err
     assert yaml.safe_load((tmp_path / "zbuild.yaml").read_text())["images"] == {"api": {"context": "."}}
     assert run(argv, Session(directory=tmp_path)) == 2
     assert run([*argv, "--force"], Session(directory=tmp_path)) == 0
@@ -241,7 +241,7 @@ def test_templates_that_are_built_are_images(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("secret", "ssh", "cache-from", "cache-to", "output", "attest", "network", "shm-size", "ulimits", "call"),
+        *("cache-from", "cache-to", "output", "attest", "network", "shm-size", "ulimits", "call"),
         *("entitlements", "no-cache-filter", "extra-hosts", "dockerfil"),
     ],
 )
@@ -252,7 +252,7 @@ def test_what_a_zbuild_file_cannot_say_of_a_target_is_told_by_name(name: str, tm
 @pytest.mark.parametrize(
     "name",
     [
-        *("cache_from", "cache_to", "secrets", "ssh", "network", "shm_size", "ulimits", "privileged", "isolation"),
+        *("cache_from", "cache_to", "network", "shm_size", "ulimits", "privileged", "isolation"),
         *("extra_hosts", "entitlements", "provenance", "sbom"),
     ],
 )
@@ -374,3 +374,60 @@ def test_the_command_tells_of_files_that_docker_reads_unasked(
     told = capsys.readouterr().err
     assert "docker reads compose.override.yaml, too" in told
     assert ".env is not read" in told
+
+
+def test_secrets_and_agents_of_compose_are_taken_over(tmp_path: Path) -> None:
+    text = """\
+services:
+  web:
+    build:
+      context: .
+      secrets: [token, {source: npm, target: npmrc}, cloud]
+      ssh: [default, key=~/.ssh/id]
+  api:
+    build: {context: ., secrets: [token], ssh: [default]}
+  job:
+    build: {context: ., ssh: {deploy: keys/id}}
+secrets:
+  token: {environment: "${NAME:-TOKEN}"}
+  npm: {file: ./npmrc}
+  cloud: {external: true}
+"""
+    content, told = compose(tmp_path, text)
+    assert content["images"] == {
+        "web": {
+            "context": ".",
+            "secrets": {"token": {"env": "${NAME}"}, "npmrc": {"file": "npmrc"}},
+            "ssh": {"key": ["~/.ssh/id"]},
+        },
+        "api": {"context": ".", "secrets": {"token": {"env": "${NAME}"}}, "ssh": ["default"]},
+        "job": {"context": ".", "ssh": {"deploy": ["keys/id"]}},
+    }
+    assert told == [
+        "the secret 'cloud', which is neither a file nor a variable, is not taken over",
+        "the ssh agent 'default', beside others that have a place, is not taken over",
+    ]
+
+
+def test_secrets_and_agents_of_bake_are_taken_over(tmp_path: Path) -> None:
+    given = ["id=token,env=TOKEN", 'type=file,id=npm,"src=npm,rc"', {"id": "key", "src": "/k"}, "type=env,id=e,src=E"]
+    target = {
+        "base": {"secret": given, "ssh": ["default"]},
+        "api": {"inherits": ["base"], "secret": ["id=bare", "id=npm,source=other", "src=x"]},
+        "job": {"ssh": [{"id": "deploy", "paths": ["a", "/b"]}, "key=c,d"]},
+    }
+    content, told, text = imported(tmp_path, "docker-bake.json", json.dumps({"target": target}))
+    base = {"token": {"env": "TOKEN"}, "npm": {"file": "npm,rc"}, "key": {"file": "/k"}, "e": {"env": "E"}}
+    assert content["images"] == {
+        "base": {"context": ".", "secrets": base, "ssh": ["default"]},
+        "api": {
+            "context": ".",
+            "secrets": {**base, "npm": {"file": "other"}, "bare": {"env": "bare"}},
+            "ssh": ["default"],
+        },
+        "job": {"context": ".", "ssh": {"deploy": ["a", "/b"], "key": ["c", "d"]}},
+    }
+    assert told == ["a secret without 'id' is not taken over"]
+    (tmp_path / "zbuild.yaml").write_text(text)
+    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
+    assert [spec.name for spec in load_project(tmp_path).images] == ["base", "api", "job"]

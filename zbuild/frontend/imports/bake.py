@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zbuild.frontend.imports.emit import image_name, merged, pairs, variable
 from zbuild.frontend.imports.matrix import set_matrix
 from zbuild.frontend.imports.overlay import overlay_target
+from zbuild.frontend.imports.secrets import set_bake_secrets
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 _KNOWN = frozenset(
     {"inherits", "context", "contexts", "dockerfile", "dockerfile-inline", "args", "labels", "tags", "target"}
-    | {"platforms", "pull", "no-cache", "annotations", "description", "matrix", "name"}
+    | {"platforms", "pull", "no-cache", "annotations", "description", "matrix", "name", "secret", "ssh"}
 )
 _HINTS = {
     "output": "zbuild keeps images in the local store, under their tags",
@@ -121,6 +122,7 @@ def _target(key: Scalar, target: Mapping, imported: Imported) -> None:
         imported.pairs(image, "build_args" if field == "args" else field, found)
     imported.settings(image, target, [item.text for item in target.scalars("tags")], "no-cache")
     imported.contexts(image, target.get("contexts"), "target")
+    set_bake_secrets(image, target, imported)
     if inline is None or imported.inline(image, inline, f"the target '{key.text}', whose 'dockerfile-inline'"):
         imported.images[image_name(key.text)] = image
 

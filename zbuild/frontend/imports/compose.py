@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.frontend.imports.emit import image_name, pairs
 from zbuild.frontend.imports.overlay import overlay_service
+from zbuild.frontend.imports.secrets import set_compose_secrets
 from zbuild.frontend.imports.variables import interpolated
 from zbuild.syntax.nodes import Mapping, Scalar
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 _KNOWN = frozenset(
     {"context", "dockerfile", "dockerfile_inline", "args", "labels", "tags", "target", "platforms", "pull", "no_cache"}
-    | {"additional_contexts"}
+    | {"additional_contexts", "secrets", "ssh"}
 )
 _DEEPEST = 50
 
@@ -24,11 +25,11 @@ def import_compose(root: Mapping, imported: Imported) -> None:
     """Take over every service that is built; what has no place in a zbuild.yaml is noted."""
     if "include" in root:
         imported.drop("'include'", root.place("include"), "name the files it includes, too")
-    services = root.mapping("services")
+    services, secrets = root.mapping("services"), root.mapping("secrets")
     profiles: dict[str, list[str]] = {}
     for name, _ in services.items:
         service = _resolved(name, services, imported, 0)
-        if service.get("build") is not None and _service(name, service, imported):
+        if service.get("build") is not None and _service(name, service, secrets, imported):
             for profile in service.scalars("profiles") or (Scalar("default"),):
                 profiles.setdefault(image_name(profile.text), []).append(image_name(name.text))
     if set(profiles) > {"default"}:  # services of no profile are those that Compose builds unasked
@@ -58,7 +59,7 @@ def _resolved(name: Scalar, services: Mapping, imported: Imported, depth: int) -
     return overlay_service(Mapping(inherited, below.span), service)
 
 
-def _service(name: Scalar, service: Mapping, imported: Imported) -> bool:
+def _service(name: Scalar, service: Mapping, secrets: Mapping, imported: Imported) -> bool:
     value = interpolated(service.get("build") or Mapping(), imported)
     build = value if isinstance(value, Mapping) else Mapping()
     image: Yaml = {}
@@ -76,6 +77,7 @@ def _service(name: Scalar, service: Mapping, imported: Imported) -> bool:
     image |= {"platforms": _one(platform)} if _one(platform) else {}
     imported.settings(image, build, [*_one(named), *(tag.text for tag in build.scalars("tags"))], "no_cache")
     imported.contexts(image, build.get("additional_contexts"), "service")
+    set_compose_secrets(image, build, secrets, imported)
     if inline is not None and not imported.inline(
         image, inline, f"the service '{name.text}', whose 'dockerfile_inline'"
     ):

@@ -95,8 +95,8 @@ class Imported:
         image |= {"no_cache": True} if node.flag(no_cache) else {}
         image |= {"pull": "newer"} if node.flag("pull") else {}
 
-    def pairs(self, image: Yaml, field: str, found: Yaml) -> None:
-        """Set a mapping of an image, if there is anything in it."""
+    def pairs(self, image: Yaml, field: str, found: Yaml | list[str]) -> None:
+        """Set a mapping or list of an image, if there is anything in it."""
         if found:
             image[field] = found
 

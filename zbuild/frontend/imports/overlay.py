@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 BAKE_ADDED = ("args", "labels", "contexts")
 """What a target adds to that of those it inherits from, and of earlier files; the rest is replaced."""
 
+_ADDED_LISTS = ("secret", "ssh")
 _BAKE_BLOCKS = ("variable", "target", "group")
 _NAMED = ("args", "labels", "additional_contexts")
 
@@ -36,9 +37,16 @@ def overlay_target(below: Mapping, above: Mapping) -> Mapping:
     items = {key.text: (key, value) for key, value in below.items}
     for key, value in above.items:
         known = items.get(key.text)
-        joined = merged(Sequence((known[1], value))) if known and key.text in BAKE_ADDED else value
-        items[key.text] = (key, joined)
+        items[key.text] = (key, _joined(key, known[1], value) if known else value)
     return Mapping(tuple(items.values()), above.span)
+
+
+def _joined(key: Scalar, below: Node, above: Node) -> Node:
+    if key.text in BAKE_ADDED:
+        return merged(Sequence((below, above)))
+    if key.text in _ADDED_LISTS and isinstance(below, Sequence) and isinstance(above, Sequence):
+        return Sequence((*below.items, *above.items), above.span)
+    return above
 
 
 def overlay_compose(files: Iterable[Mapping]) -> Mapping:
