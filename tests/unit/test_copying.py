@@ -379,3 +379,20 @@ def test_letters_of_a_mode_change_what_each_file_has(bench: Bench) -> None:
     bench.copy("tree", dest="/in/", mode="u=rwX,go=rX", inline=(("word", "x"),))
     modes = {path.name: oct(stat.S_IMODE(path.stat().st_mode)) for path in (bench.root / "in").iterdir()}
     assert modes == {"tool": "0o755", "text": "0o644", "word": "0o644"}
+
+
+def test_names_of_one_file_stay_names_of_one_file(bench: Bench) -> None:
+    bench.put({"tree/a": "text", "tree/other": "text"})
+    (bench.source / "tree/deep").mkdir()
+    (bench.source / "tree/deep/b").hardlink_to(bench.source / "tree/a")
+    bench.copy("tree", dest="/to/", mode="0640")
+    inodes = {name: (bench.root / "to" / name).stat().st_ino for name in ("a", "deep/b", "other")}
+    assert inodes["a"] == inodes["deep/b"] != inodes["other"]
+    assert (bench.root / "to/deep/b").stat().st_mode & 0o777 == 0o640
+
+
+def test_a_name_whose_place_another_source_takes_is_no_link(bench: Bench) -> None:
+    bench.put({"a/f": "first", "b/f": "second"})
+    (bench.source / "b/g").hardlink_to(bench.source / "a/f")
+    bench.copy("a", "b", dest="/to/")
+    assert bench.landed() == {"to/f": "second", "to/g": "first"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO, FileIO
 from typing import TYPE_CHECKING
 
@@ -86,19 +86,23 @@ def _typed(entry: Entry) -> int:
 
 @dataclass(slots=True)
 class _Copy:
-    """One COPY at work."""
+    """One COPY at work. `landed` says where a source of several names was put first: the others are links to it."""
 
     root: Rootfs
     step: CopyStep
     source: bytes
     check: Callable[[], None]
     steady: bool = True
+    links: bool = True
+    landed: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
     def run(self, entries: Sequence[Entry]) -> None:
         owner = find_owner(self.root, self.step.owner, self.step.span) if self.step.owner else None
         mode = parse_file_mode(self.step.mode) if self.step.mode else None
         dest = os.fsencode(self.step.dest).rstrip(b"/")
         in_folder = self._in_folder(entries)
+        # Where one source can take the place of another, what was put first may be gone.
+        self.links = not self.step.extract and len({entry.path for entry in entries}) == len(entries)
         self._make_parents(dest if in_folder else dest.rpartition(b"/")[0], owner)
         times: list[tuple[bytes, int]] = []
         for entry in entries:
@@ -157,7 +161,14 @@ class _Copy:
 
     def _put_file(self, path: bytes, entry: Entry, attributes: Attributes) -> None:
         with self._open(entry) as file:
-            self.root.put_file(path, file, self._with_xattrs(attributes, file.fileno()))
+            found = os.fstat(file.fileno())
+            first = path
+            if found.st_nlink > 1 and self.links:
+                first = self.landed.setdefault((found.st_dev, found.st_ino), path)
+            if first == path:
+                self.root.put_file(path, file, self._with_xattrs(attributes, file.fileno()))
+            else:
+                self.root.put_hard_link(path, first)
             self._note(entry, file)
 
     def _note(self, entry: Entry, file: FileIO) -> None:
