@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from zbuild.backend.protocol import Unfinished
+from zbuild.backend.protocol import PushOrder, Unfinished
 from zbuild.base.errors import ImageGoneError, RegistryError
 from zbuild.base.platform import host_platform, parse_platform
 
@@ -117,3 +117,27 @@ def test_capabilities(lab: Lab) -> None:
     assert found.run
     assert found.systems == ("linux",)
     assert "host" in found.networks
+
+
+@pytest.mark.parametrize("tags_last", [False, True])
+def test_push_tells_each_order_and_its_digest(lab: Lab, registry: str, *, tags_last: bool) -> None:
+    one, two = lab.build("push-one"), lab.build("push-two")
+    orders = [
+        PushOrder(one.image_id, f"{registry}/lab/one:1"),
+        PushOrder(one.image_id, f"{registry}/lab/one:2"),
+        PushOrder(two.image_id, f"{registry}/lab/two:1"),
+    ]
+    told: list[tuple[PushOrder, str]] = []
+    lab.backend.push(orders, lambda order, digest: told.append((order, digest)), tags_last=tags_last)
+    assert [order for order, _ in told] == orders
+    assert all(digest.startswith("sha256:") for _, digest in told)
+    assert told[0][1] == told[1][1]
+
+
+def test_push_of_what_is_not_there_pushes_nothing(lab: Lab, registry: str) -> None:
+    result = lab.build("push-here")
+    told: list[PushOrder] = []
+    orders = [PushOrder(result.image_id, f"{registry}/lab/here:1"), PushOrder("f" * 64, f"{registry}/lab/gone:1")]
+    with pytest.raises(ImageGoneError):
+        lab.backend.push(orders, lambda order, _: told.append(order))
+    assert told == []

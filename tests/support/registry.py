@@ -19,16 +19,24 @@ storage:
   filesystem: {{rootdirectory: {folder}/data}}
   delete: {{enabled: true}}
 http: {{addr: "{address}"}}
+{auth}
 """
+USER, PASSWORD = "pusher", "open sesame"
+_HTPASSWD = f"{USER}:$2y$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wCW\n"
 
 
 @contextmanager
-def run_registry(folder: Path) -> Iterator[str]:
-    """Start a registry with its data in `folder`; yields `host:port`. Speaks plain http."""
+def run_registry(folder: Path, *, closed: bool = False) -> Iterator[str]:
+    """Start a registry with its data in `folder`; yields `host:port`. Speaks plain http.
+
+    A `closed` one wants USER and PASSWORD for everything.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     config = folder / "registry.yml"
-    config.write_text(_CONFIG.format(folder=folder, address=address))
+    (folder / "htpasswd").write_text(_HTPASSWD)
+    auth = f"auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}" if closed else ""
+    config.write_text(_CONFIG.format(folder=folder, address=address, auth=auth))
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
     try:

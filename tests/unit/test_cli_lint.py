@@ -121,7 +121,7 @@ def test_validate_tells_each_finding_once(workspace):
 
 def test_a_graph_is_kept_with_its_warnings(workspace, root, monkeypatch):
     with (root / "zbuild.yaml").open("a") as file:
-        file.write("push: {after_all: true}\n")
+        file.write("cache: {type: memory}\n")
     monkeypatch.setattr("zbuild.api.graphs.settled", lambda _rows, _began: True)
     first = workspace.validate()
     monkeypatch.setattr("zbuild.api.graphs._make", None)  # nothing may be read again

@@ -20,7 +20,7 @@ class BuildOptions:
     A context without a build file is built by the recipe `runtime`, or, with `detect`, by the one that its files
     suggest. `contexts` are named build contexts as `--build-context` takes them; folders are absolute, or relative to
     the workspace. `secrets` and `agents` are where RUN's mounts of these are found, by their ids, before those that
-    build files name.
+    build files name. `push`: after the build, push the targets' tags that name a registry.
     """
 
     jobs: int = 0
@@ -37,6 +37,7 @@ class BuildOptions:
     contexts: tuple[tuple[str, str], ...] = ()
     secrets: Secrets = ()
     agents: Agents = ()
+    push: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,15 @@ class ImageReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PushedTag:
+    """A tag that a registry now holds; `reference` is in full, `digest` the manifest's, in the registry."""
+
+    image: str
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class BuildReport:
     """The `targets` that were asked for, and every image they brought along, as they stand at the end of the run."""
 
@@ -72,6 +82,7 @@ class BuildReport:
     seconds: float
     targets: tuple[str, ...] = ()
     proof: Proof | None = None
+    pushed: tuple[PushedTag, ...] = ()
 
     def with_proof(self, proof: Proof) -> BuildReport:
         """Return the report with what the no-op fast path rests on."""

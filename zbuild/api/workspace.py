@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import time
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.api.find import candidates, find_root
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
+from zbuild.api.notices import tell_loaded
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
 from zbuild.base.errors import BuildFailedError, BuildFileError, StateError, UsageError
-from zbuild.base.text import plural
 from zbuild.events.bus import Bus
 from zbuild.events.types import Notice
 from zbuild.model.overlay import Overlay
@@ -22,17 +23,15 @@ from zbuild.state.folder import StateFolder
 from zbuild.state.lock import WorkspaceLock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.lint import LintChoices, Linted
-    from zbuild.api.options import BuildReport
+    from zbuild.api.options import BuildReport, PushedTag
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.events.bus import Emit
     from zbuild.graph.types import Graph
     from zbuild.plan.types import Plan, StageExplanation
-
-_KEPT_LOGS = 20
 
 
 class Workspace:
@@ -156,22 +155,30 @@ class Workspace:
         """
         options = options or BuildOptions()
         started = time.monotonic()
-        bus = Bus(*listeners)
+        emit = Bus(*listeners).emit
+        with self._locked(targets, options, emit) as (loaded, folder):
+            return self._build(loaded, folder, options, emit, started)
+
+    @contextmanager
+    def _locked(
+        self, targets: Sequence[str], options: BuildOptions, emit: Emit
+    ) -> Iterator[tuple[LoadedGraph, StateFolder]]:
+        """Read the build files while no other run is at work here; it is waited for, unless `options.wait` is False."""
         folder = self._folder()
-        lock = WorkspaceLock(folder.lock)
 
         def waiting(holder: str) -> None:
-            bus.emit(Notice(f"waiting for {holder}, which builds in this workspace"))
+            emit(Notice(f"waiting for {holder}, which builds in this workspace"))
 
-        with lock.acquire(options.wait, waiting):
+        with WorkspaceLock(folder.lock).acquire(options.wait, waiting):
             loaded = load_graph(self._reading, folder, targets, options)
-            _warn(loaded, bus.emit)
-            return self._build(loaded, folder, options, bus.emit, started)
+            tell_loaded(loaded, emit)
+            yield loaded, folder
 
     def _build(
         self, loaded: LoadedGraph, folder: StateFolder, options: BuildOptions, emit: Emit, started: float
     ) -> BuildReport:
         from zbuild.api.build import Build  # noqa: PLC0415 - plans and listings need none of it
+        from zbuild.api.logs import drop_if_empty, log_folder  # noqa: PLC0415 - likewise
         from zbuild.api.proof import make_proof  # noqa: PLC0415 - likewise
         from zbuild.api.report import make_report  # noqa: PLC0415 - likewise
 
@@ -181,7 +188,7 @@ class Workspace:
             raise UsageError(
                 "tag-of-many", "--tag names one image, but there are several targets", hint="name one target"
             )
-        logs = _log_folder(folder)
+        logs = log_folder(folder)
 
         def notice(message: str) -> None:
             emit(Notice(message, "warning"))
@@ -197,11 +204,47 @@ class Workspace:
                 error.report = make_report(graph, build, started)
                 raise
             finally:
-                _drop_if_empty(logs)
+                drop_if_empty(logs)
             report = make_report(graph, build, started)
+            if options.push:
+                from zbuild.api.push import push_built  # noqa: PLC0415 - few builds push
+
+                return replace(report, pushed=push_built(graph, session, build, emit))
             proof = make_proof(loaded, session, build, self._searched)
             session.remotes.drop_unused()
         return report if proof is None else report.with_proof(proof.sealed(folder))
+
+    def push(
+        self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit
+    ) -> tuple[PushedTag, ...]:
+        """Push the targets' tags that name a registry; nothing is built.
+
+        Raises UsageError when a target is not up to date, RegistryError, BackendError, InterruptedBuildError.
+        """
+        from zbuild.api.push import push_present  # noqa: PLC0415 - builds need none of it
+
+        options = options or BuildOptions()
+        emit = Bus(*listeners).emit
+        with (
+            self._locked(targets, options, emit) as (loaded, folder),
+            Session(self.root, folder, options, _unheard) as session,
+        ):
+            return push_present(loaded.graph, session, emit)
+
+    def tag(self, target: str, names: Sequence[str], options: BuildOptions | None = None, *listeners: Emit) -> None:
+        """Give the present result of one target further names in the store.
+
+        Raises UsageError when the target is not up to date, or is several images; ReferenceError for what is no name.
+        """
+        from zbuild.api.push import tag_present  # noqa: PLC0415 - likewise
+
+        options = options or BuildOptions()
+        emit = Bus(*listeners).emit
+        with (
+            self._locked([target], options, emit) as (loaded, folder),
+            Session(self.root, folder, options, _unheard) as session,
+        ):
+            tag_present(loaded.graph, session, names, emit)
 
     def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:
         """Remove what dead runs left, and logs; with `everything` also the images built here and all of `.zbuild/`.
@@ -255,28 +298,3 @@ def _build_file(start: Path, file: str) -> Path:
 
 def _unheard(_message: str) -> None:
     """Drop a notice that nobody listens for."""
-
-
-def _warn(loaded: LoadedGraph, emit: Callable[[Notice], None]) -> None:
-    for notice in loaded.notices:
-        emit(Notice(notice))
-    for warning in loaded.warnings:
-        place = f"{warning.span}: " if warning.span else ""
-        emit(Notice(f"{place}{warning.message}", "warning"))
-    if loaded.lint:
-        emit(Notice(f"{plural(len(loaded.lint), 'lint warning')}, see 'zbuild lint'", "warning"))
-
-
-def _log_folder(folder: StateFolder) -> Path:
-    """Make the folder for this run's logs, and remove those of all but the latest runs."""
-    old = sorted(path for path in folder.logs.iterdir() if path.is_dir())
-    for path in old[: max(0, len(old) - _KEPT_LOGS)]:
-        shutil.rmtree(path, ignore_errors=True)
-    logs = folder.logs / f"{time.strftime('%Y%m%dT%H%M%S')}-{os.getpid()}-{time.monotonic_ns()}"
-    logs.mkdir(mode=0o700)
-    return logs
-
-
-def _drop_if_empty(folder: Path) -> None:
-    if not any(folder.iterdir()):
-        folder.rmdir()

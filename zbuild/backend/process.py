@@ -10,7 +10,6 @@ import os
 import selectors
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import weakref
@@ -34,6 +33,7 @@ _FOREVER = float("inf")
 _INSTALL = {
     "buildah": "install it: apt-get install buildah",
     "git": "install it: apt-get install git",
+    "skopeo": "install it: apt-get install skopeo",
 }
 
 
@@ -128,10 +128,10 @@ def _environment(command: Command) -> dict[str, str] | None:
 
 
 def _input(data: bytes, stack: ExitStack) -> IO[bytes] | int:
-    """Give data through a file: a pipe would have to be written while the output is read."""
+    """Give data through a file in memory: a pipe would have to be written while the output is read."""
     if not data:
         return subprocess.DEVNULL
-    file: IO[bytes] = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115 - the stack closes it
+    file: IO[bytes] = stack.enter_context(open(os.memfd_create("stdin"), "w+b"))  # noqa: PTH123, SIM115 - the stack closes it
     file.write(data)
     file.seek(0)
     return file

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
@@ -92,6 +92,14 @@ class Unfinished:
     started: float
 
 
+@dataclass(frozen=True, slots=True)
+class PushOrder:
+    """An image of the store, and what a registry is to call it: registry, repository and tag, in full."""
+
+    image_id: str
+    reference: str
+
+
 class Backend(Protocol):
     """Runs instructions, holds images. Calls may come from several threads at once."""
 
@@ -136,6 +144,16 @@ class Backend(Protocol):
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images, with all their names; ones that are gone are no error."""
+        ...
+
+    def push(
+        self, orders: Sequence[PushOrder], pushed: Callable[[PushOrder, str], None], *, tags_last: bool = False
+    ) -> None:
+        """Push images to registries, in order; `pushed` is told each order that is done, and the manifest's digest.
+
+        `tags_last`: no tag is set before all blobs and manifests are in their repositories. Raises RegistryError,
+        ImageGoneError before anything is pushed. Called under the workspace's lock.
+        """
         ...
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:

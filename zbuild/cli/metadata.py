@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def metadata(report: BuildReport) -> dict[str, object]:
-    """Return `{"images": {NAME: {image_id, digest, tags, layer_count, size, build_time_ms, stages}}}`."""
+    """Return `{"images": {NAME: {image_id, digest, tags, layer_count, size, build_time_ms, stages}}}`, and `pushed`."""
     images = {image.name: asdict(image) for image in report.images}
     for values in images.values():
         del values["name"]
-    return {"images": images}
+    pushed = {"pushed": [asdict(tag) for tag in report.pushed]} if report.pushed else {}
+    return {"images": images, **pushed}
 
 
 def metadata_text(report: BuildReport) -> str:

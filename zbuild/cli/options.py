@@ -90,7 +90,7 @@ def _agents(context: click.Context, param: click.Parameter, values: Sequence[str
     return given_agents(context, param, values)
 
 
-def _tags(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag
     from zbuild.base.reference import parse_reference  # noqa: PLC0415
@@ -213,8 +213,9 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         help="Lend an ssh agent to RUN --mount=type=ssh; without a place it is SSH_AUTH_SOCK's.",
     ),
     "tags": click.option(
-        "--tag", "tags", callback=_tags, multiple=True, metavar="NAME:TAG", help="Also give the image this name."
+        "--tag", "tags", callback=image_names, multiple=True, metavar="NAME:TAG", help="Also give the image this name."
     ),
+    "push": click.option("--push", is_flag=True, help="Then push the targets' tags that name a registry."),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),

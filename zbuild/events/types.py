@@ -111,6 +111,15 @@ class ImageTagged:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagePushed:
+    """A registry now holds an image under this reference; `digest` is its manifest's."""
+
+    image: str
+    reference: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
     """Something the user should know: a recovered state, a swept leftover, a lock waited for."""
 
@@ -147,6 +156,7 @@ Event: TypeAlias = (
     | StageFailed
     | StageSkipped
     | ImageTagged
+    | ImagePushed
     | Notice
     | BuildFinished
     | BuildFailed

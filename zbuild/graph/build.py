@@ -96,7 +96,8 @@ class _Builder:
             if item.stage or self._options.target
         }
         known = tuple((spec.name, spec.tags) for spec in self._project.images)
-        return Graph(vertices, self._image_nodes(vertices, partial), roots, names, known)
+        nodes = self._image_nodes(vertices, partial)
+        return Graph(vertices, nodes, roots, names, known, self._project.push_after_all)
 
     def _want(self, item: Selected) -> str:
         """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""

@@ -120,7 +120,7 @@ class ImageNode:
 class Graph:
     """Vertices in topological order, what a vertex needs before it; `roots` are the targets' vertices.
 
-    `names` are all the workspace's images with their tags, for hints.
+    `names` are all the workspace's images with their tags, for hints. `push_after_all` is the workspace's choice.
     """
 
     vertices: tuple[Vertex, ...]
@@ -128,6 +128,7 @@ class Graph:
     roots: tuple[str, ...]
     targets: tuple[str, ...] = ()
     names: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False, repr=False)
+    push_after_all: bool = False
 
     def by_id(self) -> dict[str, Vertex]:
         """Return the vertices by id."""

@@ -72,6 +72,7 @@ class Project:
     the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
     of the workspace's own recipes, "" for none. `contexts` are those that every image has. `registry` is where
     references lead that name none, "" for docker.io. `secrets` and `ssh` are what builds have that no image names.
+    `push_after_all`: tags are pushed when everything else is in the registries.
     """
 
     root: str
@@ -87,6 +88,7 @@ class Project:
     registry: str = ""
     secrets: Secrets = ()
     ssh: Agents = ()
+    push_after_all: bool = False
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

@@ -9,6 +9,7 @@ from zbuild.events.types import (
     BuildFailed,
     BuildFinished,
     BuildStarted,
+    ImagePushed,
     ImageTagged,
     InstructionFinished,
     InstructionStarted,
@@ -63,7 +64,7 @@ class PlainReport:
         match event:
             case BuildStarted():
                 return plan_lines(event)
-            case Notice() | ImageTagged():
+            case Notice() | ImageTagged() | ImagePushed():
                 return notice_lines(event)
             case BuildFinished() | BuildFailed():
                 return summary_lines(self._tally, Palette(), self._stream.encoding)
@@ -91,10 +92,12 @@ def plan_lines(plan: BuildStarted) -> list[str]:
     return [f"zbuild: {total}: {plan.run} to run{maybe}, {plan.cached} cached"]
 
 
-def notice_lines(event: Notice | ImageTagged) -> list[str]:
+def notice_lines(event: Notice | ImageTagged | ImagePushed) -> list[str]:
     """Return what is told outside any stage."""
     if isinstance(event, ImageTagged):
         return [f"zbuild: {event.image} is tagged {', '.join(event.tags)}"] if event.tags else []
+    if isinstance(event, ImagePushed):
+        return [f"zbuild: {event.image} is pushed to {event.reference} ({event.digest})"]
     return [f"zbuild: {'warning: ' if event.level == 'warning' else ''}{printable(event.message)}"]
 
 

@@ -9,6 +9,7 @@ from zbuild.base.text import duration_text
 from zbuild.events.types import (
     BuildFailed,
     BuildFinished,
+    ImagePushed,
     ImageTagged,
     Notice,
     StageFailed,
@@ -73,7 +74,7 @@ class TtyReport:
     def _passing(self, event: Event) -> list[str]:
         paint = self._palette.paint
         match event:
-            case Notice() | ImageTagged():
+            case Notice() | ImageTagged() | ImagePushed():
                 return notice_lines(event)
             case StageFinished():
                 return [finished_line(event, paint)]

@@ -10,6 +10,7 @@ from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.facts import settings_files
 from zbuild.backend.buildah.image_roots import ImageRoots
 from zbuild.backend.buildah.plain_images import PlainImages
+from zbuild.backend.buildah.push import Push
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
@@ -21,11 +22,11 @@ from zbuild.backend.process import Runner
 from zbuild.backend.protocol import Capabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.buildah.facts import Memory
-    from zbuild.backend.protocol import BaseImage, PullPolicy, StageBuild, StageResult, Unfinished
+    from zbuild.backend.protocol import BaseImage, PullPolicy, PushOrder, StageBuild, StageResult, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -34,7 +35,8 @@ if TYPE_CHECKING:
 class BuildahBackend:
     """Builds Linux images with buildah, in the store that `buildah` itself uses here.
 
-    `state` is the workspace's `.zbuild` folder, for cache mounts; `memory` remembers what the probe found.
+    `state` is the workspace's `.zbuild` folder, for cache mounts and images on their way out; `memory` remembers what
+    the probe found.
     """
 
     name = "buildah"
@@ -44,6 +46,7 @@ class BuildahBackend:
         self._plain = PlainImages(self._engine)
         self._roots = ImageRoots(self._engine, self._plain)
         self._caches = state / "mounts"
+        self._exports = state / "push"
 
     def capabilities(self) -> Capabilities:
         """Say what works here. Raises BackendError when nothing does."""
@@ -90,6 +93,15 @@ class BuildahBackend:
         present = [image_id for image_id in dict.fromkeys(image_ids) if image_id in images]
         if present:
             self._engine.call(commands.remove_images(present))
+
+    def push(
+        self, orders: Sequence[PushOrder], pushed: Callable[[PushOrder, str], None], *, tags_last: bool = False
+    ) -> None:
+        """Push images to registries. Raises RegistryError, ImageGoneError, BackendError."""
+        try:
+            Push(self._engine, self._exports, pushed).run(orders, tags_last=tags_last)
+        except OSError as error:
+            raise system_error(error, "cannot push") from error
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove what dead runs of this workspace left, and say what was removed."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.local_names import LOCAL, full_name, image_id_of, local_names
+from zbuild.backend.loopback import is_loopback
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
 from zbuild.base.platform import host_platform
@@ -71,7 +71,7 @@ def _fits(found: Platform, wanted: Platform) -> bool:
 def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
     full = full_name(reference)
     foreign = None if platform == host_platform() else platform
-    command = commands.pull(full, foreign, insecure=_is_loopback(parse_reference(full).domain), timeout=PULL_TIMEOUT)
+    command = commands.pull(full, foreign, insecure=is_loopback(parse_reference(full).domain), timeout=PULL_TIMEOUT)
     done = engine.runner.run(command)
     if done.returncode:
         said = " ".join(line for line in done.stderr if not line.startswith(_LOG_LINE)).strip()
@@ -82,14 +82,3 @@ def _pull(engine: Engine, reference: str, platform: Platform) -> BaseImage:
     if not _fits(found, platform):
         raise RegistryError("wrong-platform", f"{full} is for {found}, not for {platform}")
     return base_image(engine, image_id)
-
-
-def _is_loopback(domain: str) -> bool:
-    """Tell whether a registry is on this machine, where docker too accepts plain http."""
-    host = domain.rpartition(":")[0] if domain.rpartition(":")[2].isdecimal() else domain
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False

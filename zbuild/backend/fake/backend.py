@@ -6,6 +6,7 @@ It keeps the protocol as strictly as the others (the contract suite holds it to 
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import threading
@@ -21,11 +22,11 @@ from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.fake.images import FakeImage
-    from zbuild.backend.protocol import PullPolicy, StageBuild, Unfinished
+    from zbuild.backend.protocol import PullPolicy, PushOrder, StageBuild, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -34,13 +35,14 @@ _OWN = "localhost/zbuild-fake:"
 
 
 class FakeBackend:
-    """Keeps images in a folder of its own. There is no registry: what is not there cannot be pulled."""
+    """Keeps images in a folder of its own. Nothing can be pulled; what is pushed is written to `registry.json`."""
 
     name = "fake"
 
     def __init__(self, folder: Path) -> None:
         self._images = ImageFolder(folder / "images")
         self._work = folder / "work"
+        self._registry = folder / "registry.json"
         self._stop = threading.Event()
         self._counter = itertools.count(1)
 
@@ -96,6 +98,21 @@ class FakeBackend:
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images with all their names."""
         self._images.remove(frozenset(image_ids))
+
+    def push(
+        self,
+        orders: Sequence[PushOrder],
+        pushed: Callable[[PushOrder, str], None],
+        *,
+        tags_last: bool = False,  # noqa: ARG002 - all is written at once
+    ) -> None:
+        """Write to a file what a registry would hold. Raises ImageGoneError."""
+        digests = {order.reference: self._images.get(order.image_id).digest for order in orders}
+        held = json.loads(self._registry.read_bytes()) if self._registry.exists() else {}
+        self._registry.parent.mkdir(parents=True, exist_ok=True)
+        self._registry.write_text(json.dumps(held | digests))
+        for order in orders:
+            pushed(order, digests[order.reference])
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove working folders, own-named images that are not kept, and those of unfinished orders."""

@@ -21,7 +21,7 @@ from zbuild.frontend.buildfile.layers import Layers
 from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.settings import ImageSettings
 from zbuild.frontend.buildfile.shared import Shared
-from zbuild.frontend.not_yet import ignore_sections, refuse_keys
+from zbuild.frontend.not_yet import ignore_cache, refuse_keys
 from zbuild.model.overlay import Overlay
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
@@ -119,6 +119,7 @@ class _Workspace:
             recipes=self._shared.recipes,
             contexts=self._shared.contexts,
             registry=self._shared.registry,
+            push_after_all=self._shared.push_after_all,
             secrets=self._defaults.secrets,
             ssh=self._defaults.ssh,
             warnings=tuple(self._diagnostics.items),
@@ -151,7 +152,7 @@ class _Workspace:
         if not isinstance(checked, Mapping):
             self._complete = False
             return []
-        ignore_sections(checked, self._diagnostics)
+        ignore_cache(checked, self._diagnostics)
         defaults = checked.mapping("defaults")
         refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)

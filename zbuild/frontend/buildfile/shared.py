@@ -19,28 +19,31 @@ if TYPE_CHECKING:
 
 
 class Shared:
-    """`recipes`, `contexts`, and the registry of `defaults`, for the workspace at `root`; "" and () for none."""
+    """`recipes`, `contexts`, `push` and the default registry of the workspace at `root`; "" and () for none."""
 
     def __init__(self, root: Path, diagnostics: Diagnostics) -> None:
         self._root = root
         self._diagnostics = diagnostics
         self.recipes = ""
         self.registry = ""
+        self.push_after_all = False
         self.contexts: NamedContexts = ()
         self.folders = Folders(root)
 
     def take(self, root: Mapping, folder: str, *, included: bool) -> None:
         """Take in what a build file in `folder` says; what is wrong with it, or does not belong there, is noted."""
-        registry, recipes, contexts = (
-            root.mapping("defaults").scalar("registry"),
-            root.scalar("recipes"),
-            root.key("contexts"),
-        )
-        for name, found in (("a default registry", registry), ("recipes", recipes), ("contexts", contexts)):
-            if found is not None and included:
-                self._misplaced(name, found.span)
         if included:
+            places = {
+                "a default registry": root.mapping("defaults").scalar("registry"),
+                "recipes": root.scalar("recipes"),
+                "contexts": root.key("contexts"),
+                "'push'": root.key("push"),
+            }
+            for name, found in places.items():
+                if found is not None:
+                    self._misplaced(name, found.span)
             return
+        self.push_after_all = root.mapping("push").flag("after_all")
         self._take_registry(root.mapping("defaults"))
         self._take_recipes(root, folder)
         self.contexts = workspace_contexts(root, folder, self.folders, self._diagnostics)

@@ -1,0 +1,88 @@
+"""Images to registries: tag by tag, or everything by its digest first and the tags last."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from zbuild.backend.buildah import registry_commands
+from zbuild.backend.loopback import is_loopback
+from zbuild.backend.registry_faults import is_busy, registry_error, said
+from zbuild.base.reference import parse_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from zbuild.backend.buildah.engine import Engine
+    from zbuild.backend.command import Command
+    from zbuild.backend.protocol import PushOrder
+
+# buildah and skopeo try again by themselves when a connection fails, but not when a registry says that it is busy.
+PAUSES = (1.0, 2.0, 4.0)
+
+
+class Push:
+    """Carries out orders one by one; `folder` holds files while it does, and is removed."""
+
+    def __init__(self, engine: Engine, folder: Path, pushed: Callable[[PushOrder, str], None]) -> None:
+        self._engine = engine
+        self._folder = folder
+        self._pushed = pushed
+
+    def run(self, orders: Sequence[PushOrder], *, tags_last: bool) -> None:
+        """Push. Raises RegistryError, ImageGoneError, BackendError, InterruptedBuildError."""
+        for order in orders:
+            self._engine.store.image(order.image_id)
+        shutil.rmtree(self._folder, ignore_errors=True)  # what a run left that was killed
+        self._folder.mkdir(mode=0o700, parents=True)
+        try:
+            if tags_last:
+                self._push_tags_last(orders)
+            else:
+                self._push_each(orders)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _push_each(self, orders: Sequence[PushOrder]) -> None:
+        digest_file = self._folder / "digest"
+        for order in orders:
+            insecure = is_loopback(parse_reference(order.reference).domain)
+            command = registry_commands.push(order.image_id, order.reference, str(digest_file), insecure=insecure)
+            self._call(command, order.reference)
+            self._pushed(order, digest_file.read_text())
+
+    def _push_tags_last(self, orders: Sequence[PushOrder]) -> None:
+        """Bring every blob and manifest to its repository, and only then set tags."""
+        digests = {image_id: self._upload(image_id, orders) for image_id in {order.image_id: None for order in orders}}
+        for order in orders:
+            reference = parse_reference(order.reference)
+            digest = digests[order.image_id]
+            insecure = is_loopback(reference.domain)
+            command = registry_commands.set_tag(order.reference, reference.name, digest, insecure=insecure)
+            self._call(command, order.reference)
+            self._pushed(order, digest)
+
+    def _upload(self, image_id: str, orders: Sequence[PushOrder]) -> str:
+        """Bring an image to all its repositories; return its digest there, known only once layers are compressed."""
+        folder, digest_file = self._folder / "image", self._folder / "digest"
+        self._engine.call(registry_commands.export(image_id, str(folder), str(digest_file)))
+        digest = digest_file.read_text()
+        names = [parse_reference(order.reference).name for order in orders if order.image_id == image_id]
+        for name in dict.fromkeys(names):
+            insecure = is_loopback(parse_reference(name).domain)
+            self._call(registry_commands.upload(str(folder), name, digest, insecure=insecure), name)
+        shutil.rmtree(folder)
+        return digest
+
+    def _call(self, command: Command, place: str) -> None:
+        """Run a command that speaks to a registry, again after a while when the registry is busy."""
+        runner = self._engine.runner
+        for pause in (*PAUSES, 0.0):
+            done = runner.run(command)
+            if not done.returncode:
+                return
+            cause = said(done.stderr) or f"exit code {done.returncode}"
+            if not pause or not is_busy(cause):
+                raise registry_error(f"cannot push {place}", parse_reference(place).domain, cause)
+            runner.sleep(pause)
