@@ -50,6 +50,18 @@ def resolve_path(folder: str, path: str) -> str | None:
     return None if joined == ".." or joined.startswith("../") else joined
 
 
+def relative_path(path: str, folder: str) -> str:
+    """Return how a path is written in `folder`; both are relative to one place, which need not be known.
+
+    `posixpath.relpath` would ask where zbuild runs, and that folder may be gone.
+    """
+    to, start = ([part for part in posixpath.normpath(name).split("/") if part != "."] for name in (path, folder))
+    shared = 0
+    while shared < min(len(to), len(start)) and to[shared] == start[shared]:
+        shared += 1
+    return "/".join((*[".."] * (len(start) - shared), *to[shared:])) or "."
+
+
 def leads_out(root: Path, path: str) -> bool:
     """Say whether symbolic links take a workspace-relative path out of the workspace."""
     real_root = os.path.realpath(root)

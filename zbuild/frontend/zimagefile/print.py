@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from zbuild.base.diagnostic import Diagnostics
+from zbuild.frontend.paths import relative_path
 from zbuild.frontend.printing import Printed, duration_text, unsaid
 from zbuild.frontend.zimagefile.plain import UnsayableError, plain_text
 from zbuild.frontend.zimagefile.print_mounts import is_plain_cache, mount_keys, mount_words, without_type
@@ -118,9 +118,9 @@ class _Printer:
     def _build(self, build: NestedBuild) -> Yaml:
         found: Yaml = {"image": build.image} if build.image else {}
         if build.context:
-            found["context"] = posixpath.relpath(build.context, self._folder)
+            found["context"] = relative_path(build.context, self._folder)
         if build.file:
-            found["file"] = posixpath.relpath(build.file, build.context)
+            found["file"] = relative_path(build.file, build.context)
         if build.args:
             found["args"] = {self._plain(name): self._plain(value) for name, value in build.args}
         if build.target:
@@ -242,7 +242,8 @@ class _Printer:
     def _path(self, path: str, source: str) -> str:
         """Return a path in a stage as a ZImagefile means it: there a relative one starts at the stage's WORKDIR."""
         is_stage = source.isdecimal() or source.lower() in self._stages
-        return path if not is_stage or path.startswith(("/", "\\")) or path[1:2] == ":" else f"/{path}"
+        start = path.lstrip("'\"")  # a word, which may be in quotes
+        return path if not is_stage or start.startswith(("/", "\\")) or start[1:2] == ":" else f"/{path}"
 
 
 def _command(command: ops.Command) -> str | list[str]:
