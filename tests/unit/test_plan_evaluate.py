@@ -330,3 +330,27 @@ def test_an_image_whose_base_sets_no_path_has_the_usual_one() -> None:
 
 def test_a_folder_that_workdir_makes_is_the_current_users() -> None:
     assert [step.user for step in steps("WORKDIR /a\nUSER bob\nWORKDIR /home/bob/app")] == ["", "bob"]
+
+
+@pytest.mark.parametrize(
+    ("written", "ports"),
+    [
+        ("8080:80", ("80/tcp",)),
+        ("127.0.0.1:53:53/udp", ("53/udp",)),
+        ("[::1]::80", ("80/tcp",)),
+        ("80-81:90-91", ("90/tcp", "91/tcp")),
+    ],
+)
+def test_addresses_and_host_ports_of_expose_are_dropped(written: str, ports: tuple[str, ...]) -> None:
+    assert config(f"EXPOSE {written}").ports == ports
+
+
+@pytest.mark.parametrize("signal", ["SIGTERM", "term", "9", "SIGRTMIN+3"])
+def test_a_signal_is_kept_as_it_is_written(signal: str) -> None:
+    assert config(f"STOPSIGNAL {signal}").stop_signal == signal
+
+
+@pytest.mark.parametrize("signal", ["nope", "0", "-1", "SIGSIGTERM", "$NONE"])
+def test_what_is_no_signal_is_refused(signal: str) -> None:
+    with pytest.raises(BuildFileError, match="is not a signal"):
+        config(f"STOPSIGNAL {signal}")

@@ -29,7 +29,7 @@ def find_root(start: Path, variables: Mapping[str, str], overlay: Overlay) -> Pa
         raise UsageError(
             "no-workspace",
             f"there is no zbuild.yaml in {absolute}, nor in any folder above it",
-            hint="go to your workspace, name it with -C, or write a zbuild.yaml",
+            hint="go to your workspace, name it with -C, or let 'zbuild init' write a zbuild.yaml",
         )
     nearest, *further = found
     overlay = replace(overlay, settings=())  # they decide nothing here, and may be wrong

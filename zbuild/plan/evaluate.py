@@ -23,6 +23,7 @@ from zbuild.plan.ports import expand_ports
 from zbuild.plan.proxies import proxy_settings
 from zbuild.plan.run_mounts import agent_socket, run_mounts
 from zbuild.plan.sources import components
+from zbuild.plan.stop_signals import check_signal
 from zbuild.syntax.words import WordError, expand, expand_text, expand_words
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class _Scope:
                 cmd = self._config.cmd if self._cmd_set else None
                 self._config = replace(self._config, entrypoint=self._argv(op.command), cmd=cmd)
             case ops.StopSignal():
-                self._config = replace(self._config, stop_signal=self._word(op.signal))
+                self._config = replace(self._config, stop_signal=check_signal(self._word(op.signal)))
             case ops.Healthcheck():
                 self._config = replace(self._config, health=_health(op))
             case ops.Maintainer():
