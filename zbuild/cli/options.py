@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -12,104 +11,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import click
 
 from zbuild.api.options import BuildOptions
+from zbuild.cli import values
 from zbuild.model.overlay import Overlay
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from zbuild.api.workspace import Workspace
     from zbuild.cli.session import Session
-    from zbuild.model.secrets import Agents, Secrets
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)  # what else is set is a path into the build files
 
 Callback: TypeAlias = Callable[..., None]
 Decorator: TypeAlias = Callable[[Callback], Callback]
-
-
-def _pairs(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    pairs = [_split(value) for value in values]
-    for name, text in pairs:
-        if text is None:
-            raise click.BadParameter(f"'{name}' has no value; write {name}=VALUE")
-    return tuple((name, text) for name, text in pairs if text is not None)
-
-
-def _profiles(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    """Take what is named, or else what the environment names, with commas between."""
-    named = values or os.environ.get("ZBUILD_PROFILE", "").split(",")
-    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
-
-
-def _pairs_or_environment(
-    _context: click.Context, _param: click.Parameter, values: Sequence[str]
-) -> tuple[tuple[str, str], ...]:
-    """Take a bare NAME from the environment; as with docker, one that is not set there is not given at all."""
-    pairs = [(name, os.environ.get(name) if text is None else text) for name, text in map(_split, values)]
-    return tuple((name, text) for name, text in pairs if text is not None)
-
-
-def _contexts(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Take the folders of named contexts from the folder that zbuild starts in."""
-    if not values:
-        return ()
-    from zbuild.frontend.contexts import ContextError, context_name, parse_context  # noqa: PLC0415 - rarely given
-    from zbuild.model.contexts import FolderContext  # noqa: PLC0415 - likewise
-
-    start = context.obj.directory / (context.params.get("directory") or "")
-    found = []
-    for name, text in _pairs(context, _param, values):
-        try:
-            context_name(name)
-            folder = isinstance(parse_context(text), FolderContext)
-        except ContextError as error:
-            hint = f"; {error.hint}" if error.hint else ""
-            raise click.BadParameter(f"{error}{hint}") from None
-        path = os.path.abspath(start / text)  # noqa: PTH100 - resolve() would follow links
-        if folder and not os.path.isdir(path):  # noqa: PTH112 - never raises
-            raise click.BadParameter(f"there is no folder '{text}'")
-        found.append((name, path if folder else text))
-    return tuple(found)
-
-
-def _secrets(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Secrets:
-    """Read the secrets' places, of which each must be there."""
-    if not values:
-        return ()
-    from zbuild.cli.secrets import given_secrets  # noqa: PLC0415 - rarely given
-
-    return given_secrets(context, param, values)
-
-
-def _agents(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Agents:
-    """Read the agents' places, of which each must be there."""
-    if not values:
-        return ()
-    from zbuild.cli.secrets import given_agents  # noqa: PLC0415 - likewise
-
-    return given_agents(context, param, values)
-
-
-def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
-    """Refuse what cannot name an image, before anything is built."""
-    from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag
-    from zbuild.base.reference import parse_reference  # noqa: PLC0415
-
-    for value in values:
-        try:
-            reference = parse_reference(value)
-        except BadReferenceError as error:
-            raise click.BadParameter(str(error)) from None
-        if reference.digest:
-            raise click.BadParameter(f"'{value}' has a digest, which only the finished image gives; write NAME:TAG")
-    return tuple(values)
-
-
-def _split(value: str) -> tuple[str, str | None]:
-    name, equals, text = value.partition("=")
-    if not name:
-        raise click.BadParameter(f"'{value}' has no name; write NAME=VALUE")
-    return name, text if equals else None
 
 
 _DIRECTORY = click.option(
@@ -139,7 +51,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--profile",
         "profiles",
-        callback=_profiles,
+        callback=values.profiles,
         multiple=True,
         metavar="NAME",
         help="Lay this profile over the build files (also: ZBUILD_PROFILE).",
@@ -147,7 +59,7 @@ _COMMON: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--set",
         "settings",
-        callback=_pairs,
+        callback=values.pairs,
         multiple=True,
         metavar="NAME=VALUE",
         help="Set a variable (`vars`), or a path: images.api.tags+=x, 'images.*.retries=2'.",
@@ -160,7 +72,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "build_args": click.option(
         "--build-arg",
         "build_args",
-        callback=_pairs_or_environment,
+        callback=values.pairs_or_environment,
         multiple=True,
         metavar="NAME[=VALUE]",
         help="Set a build argument (ARG); without =VALUE it is taken from the environment.",
@@ -168,7 +80,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "contexts": click.option(
         "--build-context",
         "contexts",
-        callback=_contexts,
+        callback=values.contexts,
         multiple=True,
         metavar="NAME=VALUE",
         help="Let NAME in FROM and COPY --from mean a folder, docker-image://REF or target:IMAGE.",
@@ -199,7 +111,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "secrets": click.option(
         "--secret",
         "secrets",
-        callback=_secrets,
+        callback=values.secrets,
         multiple=True,
         metavar="id=NAME[,src=FILE|,env=VARIABLE]",
         help="Give a secret to RUN --mount=type=secret.",
@@ -207,13 +119,18 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "agents": click.option(
         "--ssh",
         "agents",
-        callback=_agents,
+        callback=values.agents,
         multiple=True,
         metavar="default|ID[=SOCKET|KEYFILE]",
         help="Lend an ssh agent to RUN --mount=type=ssh; without a place it is SSH_AUTH_SOCK's.",
     ),
     "tags": click.option(
-        "--tag", "tags", callback=image_names, multiple=True, metavar="NAME:TAG", help="Also give the image this name."
+        "--tag",
+        "tags",
+        callback=values.image_names,
+        multiple=True,
+        metavar="NAME:TAG",
+        help="Also give the image this name.",
     ),
     "push": click.option("--push", is_flag=True, help="Then push the targets' tags that name a registry."),
     "detect": click.option(

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.cli.notices import tell_event
-from zbuild.cli.options import examples, image_names, with_build_options, with_workspace
+from zbuild.cli.options import examples, with_build_options, with_workspace
+from zbuild.cli.values import image_names
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions

@@ -1,0 +1,99 @@
+"""What users write after options, read and checked: click's callbacks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from zbuild.model.secrets import Agents, Secrets
+
+
+def pairs(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Take NAME=VALUE."""
+    given = [_split(value) for value in values]
+    for name, text in given:
+        if text is None:
+            raise click.BadParameter(f"'{name}' has no value; write {name}=VALUE")
+    return tuple((name, text) for name, text in given if text is not None)
+
+
+def profiles(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Take what is named, or else what the environment names, with commas between."""
+    named = values or os.environ.get("ZBUILD_PROFILE", "").split(",")
+    return tuple(dict.fromkeys(name.strip() for name in named if name.strip()))
+
+
+def pairs_or_environment(
+    _context: click.Context, _param: click.Parameter, values: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    """Take a bare NAME from the environment; as with docker, one that is not set there is not given at all."""
+    given = [(name, os.environ.get(name) if text is None else text) for name, text in map(_split, values)]
+    return tuple((name, text) for name, text in given if text is not None)
+
+
+def contexts(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Take the folders of named contexts from the folder that zbuild starts in."""
+    if not values:
+        return ()
+    from zbuild.frontend.contexts import ContextError, context_name, parse_context  # noqa: PLC0415 - rarely given
+    from zbuild.model.contexts import FolderContext  # noqa: PLC0415 - likewise
+
+    start = context.obj.directory / (context.params.get("directory") or "")
+    found = []
+    for name, text in pairs(context, _param, values):
+        try:
+            context_name(name)
+            folder = isinstance(parse_context(text), FolderContext)
+        except ContextError as error:
+            hint = f"; {error.hint}" if error.hint else ""
+            raise click.BadParameter(f"{error}{hint}") from None
+        path = os.path.abspath(start / text)  # noqa: PTH100 - resolve() would follow links
+        if folder and not os.path.isdir(path):  # noqa: PTH112 - never raises
+            raise click.BadParameter(f"there is no folder '{text}'")
+        found.append((name, path if folder else text))
+    return tuple(found)
+
+
+def secrets(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Secrets:
+    """Read the secrets' places, of which each must be there."""
+    if not values:
+        return ()
+    from zbuild.cli.secrets import given_secrets  # noqa: PLC0415 - rarely given
+
+    return given_secrets(context, param, values)
+
+
+def agents(context: click.Context, param: click.Parameter, values: Sequence[str]) -> Agents:
+    """Read the agents' places, of which each must be there."""
+    if not values:
+        return ()
+    from zbuild.cli.secrets import given_agents  # noqa: PLC0415 - likewise
+
+    return given_agents(context, param, values)
+
+
+def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Refuse what cannot name an image, before anything is built."""
+    from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag
+    from zbuild.base.reference import parse_reference  # noqa: PLC0415
+
+    for value in values:
+        try:
+            reference = parse_reference(value)
+        except BadReferenceError as error:
+            raise click.BadParameter(str(error)) from None
+        if reference.digest:
+            raise click.BadParameter(f"'{value}' has a digest, which only the finished image gives; write NAME:TAG")
+    return tuple(values)
+
+
+def _split(value: str) -> tuple[str, str | None]:
+    name, equals, text = value.partition("=")
+    if not name:
+        raise click.BadParameter(f"'{value}' has no name; write NAME=VALUE")
+    return name, text if equals else None
