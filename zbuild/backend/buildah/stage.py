@@ -22,7 +22,7 @@ from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError
+from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.remote import GitOrigin, UrlOrigin
@@ -69,6 +69,7 @@ class StageRun:
 
     def build(self) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
+        self._refuse_windows_runs()
         self._base = self._base_settings()
         with Transcript(self._order, self._emit) as transcript, self._container() as container:
             seconds = self._steps(container, transcript)
@@ -76,6 +77,13 @@ class StageRun:
             self._configure(container)
             image_id = self._commit(container)
         return self._result(image_id, seconds, exports)
+
+    def _refuse_windows_runs(self) -> None:
+        """Refuse commands of Windows images, which no runtime on Linux can start; files can be copied into them."""
+        runs = (step for step in self._order.steps if isinstance(step, RunStep))
+        if self._order.platform.os == "windows" and (step := next(runs, None)):
+            message = f"'{step.text}': commands of Windows images cannot run on this machine"
+            raise StageError("not-yet", message, span=step.span, hint="without RUN such an image can be built")
 
     def _base_settings(self) -> BaseSettings:
         """Return the configuration that the base really has: a stage's image may lack what its format cannot hold."""
