@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from zbuild.api.names import local_name
 from zbuild.api.secrets import GivenSecrets
 from zbuild.api.stages import Finished, RunSetup, StageRunner
-from zbuild.backend.protocol import Unfinished
 from zbuild.base.errors import BuildFailedError, ImageGoneError, StageError
 from zbuild.events.types import (
     BuildFailed,
@@ -65,7 +64,8 @@ class Build:
         Raises BuildFailedError when stages failed (all events are out by then), BackendError, StateError, or
         InterruptedBuildError; what had finished is recorded whatever happens.
         """
-        self._sweep()
+        for removed in self._session.sweep():
+            self._emit(Notice(f"removed {removed}, left by a run that was cut off"))
         self._once()
         if any(isinstance(error, ImageGoneError) for error in self._errors.values()):
             self._emit(Notice("an image vanished from the store during the build; planning again", "warning"))
@@ -77,16 +77,15 @@ class Build:
         self._tag()
         cached = sum(finished.action == "cached" for finished in self.finished.values())
         ran = len(self.finished) - cached
+        self._keep_up(changed=ran > 0)
         self._emit(BuildFinished(time.monotonic() - self._started, ran, cached))
 
-    def _sweep(self) -> None:
-        """Clear away what dead runs left. The lock is held, so every unfinished order is of a dead run."""
-        records = self._session.records
-        unfinished = [Unfinished(order.names, order.started) for order in records.unfinished()]
-        for removed in self._session.backend.sweep(records.all_image_ids(), unfinished):
-            self._emit(Notice(f"removed {removed}, left by a run that was cut off"))
-        if unfinished:
-            records.clear_unfinished()
+    def _keep_up(self, *, changed: bool) -> None:
+        """Remember what was used, and let go of records that this run has made useless."""
+        upkeep = self._session.records.upkeep
+        upkeep.note_use([finished.record.key for finished in self.finished.values()], time.time())
+        if changed:
+            upkeep.drop_dead(self._session.backend.name, self._session.backend.images())
 
     def _once(self) -> None:
         self.decisions = self._session.decide(self._graph)

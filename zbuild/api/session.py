@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.graphs import file_clock
 from zbuild.api.sources import WorkspaceSources
+from zbuild.backend.protocol import Unfinished
 from zbuild.backend.select import choose_backend
 from zbuild.fetch.remotes import Remotes
 from zbuild.plan.describe import describe
@@ -63,6 +64,17 @@ class Session:
             self.backend.close()
         finally:
             self.records.close()
+
+    def sweep(self) -> tuple[str, ...]:
+        """Clear away what dead runs left, and say what it was; the caller holds the workspace's lock.
+
+        That is why every unfinished order is of a dead run.
+        """
+        unfinished = [Unfinished(order.names, order.started) for order in self.records.unfinished()]
+        removed = self.backend.sweep(self.records.all_image_ids(), unfinished)
+        if unfinished:
+            self.records.clear_unfinished()
+        return removed
 
     def decide(self, graph: Graph) -> dict[str, Decision]:
         """Decide what will be done with every stage of the graph."""

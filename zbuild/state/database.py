@@ -17,20 +17,22 @@ if TYPE_CHECKING:
 
     from zbuild.state.record import Row
 
-SCHEMA = 1
+SCHEMA = 2
 _APPLICATION = 0x7A627569  # "zbui": tells our files from other programs'
 _BUSY_SECONDS = 10.0
+_IMAGE_INDEX = "CREATE INDEX records_image ON records (backend, stage, image_id)"
 _CREATE = (
     """CREATE TABLE records (
         seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, static_key TEXT NOT NULL, own_key TEXT NOT NULL,
         stage TEXT NOT NULL, backend TEXT NOT NULL, platform TEXT NOT NULL, image_id TEXT NOT NULL,
         digest TEXT NOT NULL, diff_ids TEXT NOT NULL, config TEXT NOT NULL, size INTEGER NOT NULL,
         layer_count INTEGER NOT NULL, seconds REAL NOT NULL, step_seconds TEXT NOT NULL, inputs TEXT NOT NULL,
-        created REAL NOT NULL, run_id TEXT NOT NULL
+        created REAL NOT NULL, run_id TEXT NOT NULL, used REAL NOT NULL DEFAULT 0
     ) STRICT""",
     "CREATE INDEX records_static_key ON records (static_key)",
     "CREATE INDEX records_own_key ON records (own_key)",
     "CREATE INDEX records_stage ON records (stage)",
+    _IMAGE_INDEX,
     """CREATE TABLE exports (
         key TEXT NOT NULL, selection TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (key, selection)
     ) STRICT, WITHOUT ROWID""",
@@ -43,6 +45,8 @@ _CREATE = (
     f"PRAGMA application_id = {_APPLICATION}",
     f"PRAGMA user_version = {SCHEMA}",
 )
+# What makes each older version the next one.
+_UPGRADES = {1: ("ALTER TABLE records ADD COLUMN used REAL NOT NULL DEFAULT 0", _IMAGE_INDEX)}
 
 
 class _DamagedError(Exception):
@@ -124,6 +128,8 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
         raise _DamagedError(found)
     if version == 0:
         _create(connection)
+    elif version < SCHEMA:
+        _upgrade(connection)
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -140,6 +146,14 @@ def _create(connection: sqlite3.Connection) -> None:
         if _version(connection) == 0:  # else another process has made the tables while this one waited
             for statement in _CREATE:
                 connection.execute(statement)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    with _transaction(connection, "BEGIN IMMEDIATE"):
+        for version in range(_version(connection), SCHEMA):  # another process may have done it while this one waited
+            for statement in _UPGRADES[version]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {SCHEMA}")
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.state.database import Database
 from zbuild.state.record import COLUMNS, BegunOrder, from_row, to_row
+from zbuild.state.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _SELECT = f"""SELECT {COLUMNS}, (
     SELECT json_group_array(json_array(selection, digest)) FROM exports WHERE exports.key = records.key
 ) FROM records"""  # noqa: S608 - made of constants
+_KEPT_RUNS = 200
 _MARKS = ", ".join("?" * (COLUMNS.count(",") + 1))
 
 
@@ -49,6 +51,7 @@ class RecordStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.memory = Memory(database)
+        self.upkeep = Upkeep(database)
 
     @classmethod
     def open(cls, folder: StateFolder, on_notice: Callable[[str], None]) -> RecordStore:
@@ -114,12 +117,8 @@ class RecordStore:
         )
 
     def forget(self, keys: Collection[str]) -> None:
-        """Drop the records of those keys; keys without one are no error."""
-        chosen = (json.dumps(list(keys)),)
-        self._database.change(
-            ("DELETE FROM records WHERE key IN (SELECT value FROM json_each(?))", chosen),
-            ("DELETE FROM exports WHERE key IN (SELECT value FROM json_each(?))", chosen),
-        )
+        """Drop the records of those keys and what they alone tell of; keys without one are no error."""
+        self.upkeep.forget(keys)
 
     def add_export(self, key: str, selection: str, digest: str) -> None:
         """Add a selection's tree digest to a record; without a record it has no effect."""
@@ -162,11 +161,12 @@ class RecordStore:
     # -- runs
 
     def add_run(self, run_id: str, command: str, started: float) -> None:
-        """Note that a run began; `started` is unix time."""
+        """Note that a run began; `started` is unix time. Of all runs, the newest are kept."""
         sql = "INSERT INTO runs (id, command, started) VALUES (?, ?, ?)"
+        old = "DELETE FROM runs WHERE id IN (SELECT id FROM runs ORDER BY started DESC, id DESC LIMIT -1 OFFSET ?)"
         # Arguments that are no UTF-8 hold surrogates, which sqlite's text cannot.
         shown = command.encode("utf-8", "backslashreplace").decode()
-        self._database.change((sql, (run_id, shown, started)))
+        self._database.change((sql, (run_id, shown, started)), (old, (_KEPT_RUNS,)))
 
     def finish_run(self, run_id: str, status: str, report: str) -> None:
         """Note how a run ended; `report` is JSON."""
