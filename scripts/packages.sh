@@ -15,9 +15,6 @@ docker-registry docker-registry
 skopeo skopeo
 tmux tmux
 pgrep procps
-ssh-agent openssh-client
-bzip2 bzip2
-xz xz-utils
 mmdebstrap mmdebstrap'
 if [ "${1:-}" = bench ]; then
     wanted="$wanted

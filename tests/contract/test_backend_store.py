@@ -141,3 +141,21 @@ def test_push_of_what_is_not_there_pushes_nothing(lab: Lab, registry: str) -> No
     with pytest.raises(ImageGoneError):
         lab.backend.push(orders, lambda order, _: told.append(order))
     assert told == []
+
+
+def test_usage_tells_given_names_alone_and_what_removal_frees(lab: Lab) -> None:
+    lab.put("big", "x" * 100_000)
+    lab.put("other")
+    own = lab.build("own", lab.copy("big", dest="/big"), names=())
+    named = lab.build("named", lab.copy("other", dest="/other"), names=("localhost/lab/named:1",))
+    usage = lab.backend.usage()
+    assert set(usage) == set(lab.backend.images())
+    assert usage[own.image_id].given_names == ()
+    assert usage[named.image_id].given_names == ("localhost/lab/named:1",)
+    assert not usage[own.image_id].in_use
+    others = {layer for image, use in usage.items() if image != own.image_id for layer in use.layers}
+    alone = {layer: size for layer, size in usage[own.image_id].layers.items() if layer not in others}
+    assert sum(alone.values()) >= 100_000
+    lab.backend.remove([own.image_id])
+    left = {layer for use in lab.backend.usage().values() for layer in use.layers}
+    assert left == others

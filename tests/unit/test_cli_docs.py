@@ -17,23 +17,29 @@ from zbuild.events import types
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
+CACHE = ("cache ls", "cache du", "cache prune")
+
+
 def words(text: str) -> list[str]:
     # click's versions wrap lines and group defaults a little differently; the words are what is promised
     return text.split()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [*COMMANDS, *CACHE])
 def test_each_command_is_shown_as_it_explains_itself(name: str) -> None:
-    found = re.search(rf"^## zbuild {name}\n\n```text\n(.*?)\n```\n", TEXT, re.DOTALL | re.MULTILINE)
+    found = re.search(rf"^###? zbuild {name}\n\n```text\n(.*?)\n```\n", TEXT, re.DOTALL | re.MULTILINE)
     assert found is not None
-    shown = CliRunner().invoke(zbuild, [name, "--help"], prog_name="zbuild", terminal_width=100).output
+    shown = CliRunner().invoke(zbuild, [*name.split(), "--help"], prog_name="zbuild", terminal_width=100).output
     assert words(found[1]) == words(shown)
 
 
 def test_every_option_has_a_help_text() -> None:
     context = click.Context(zbuild)
-    for name in COMMANDS:
-        command = zbuild.get_command(context, name)
+    commands = {name: zbuild.get_command(context, name) for name in COMMANDS}
+    group = commands["cache"]
+    assert isinstance(group, click.Group)
+    assert [f"cache {name}" for name in group.commands] == list(CACHE)
+    for name, command in {**commands, **group.commands}.items():
         assert command is not None
         options = [param for param in command.params if isinstance(param, click.Option)]
         assert all(option.help for option in options), name

@@ -58,3 +58,11 @@ def _includes(file: Path, other: Path, variables: Mapping[str, str], overlay: Ov
     except (OSError, BuildFileError, UsageError):  # what is set, or a profile, may be the other one's
         return False
     return other.relative_to(file.parent).as_posix() in project.files
+
+
+def named_file(start: Path, file: str) -> Path:
+    """Return the path of a build file that is named on the command line. Raises UsageError when there is none."""
+    path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
+    if not path.is_file():
+        raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
+    return path

@@ -7,10 +7,9 @@ import shutil
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.api.find import candidates, find_root
+from zbuild.api.find import candidates, find_root, named_file
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
 from zbuild.api.notices import tell_loaded
 from zbuild.api.options import BuildOptions, ImageListing
@@ -23,8 +22,10 @@ from zbuild.state.folder import StateFolder
 from zbuild.state.lock import WorkspaceLock
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
+    from zbuild.api.cache import WorkspaceCache
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.lint import LintChoices, Linted
     from zbuild.api.options import BuildReport, PushedTag
@@ -68,8 +69,8 @@ class Workspace:
         """
         overlay = overlay or Overlay()
         if file:
-            path = _build_file(start, file)
-            further = (os.path.relpath(_build_file(start, other), path.parent) for other in overlay.files)
+            path = named_file(start, file)
+            further = (os.path.relpath(named_file(start, other), path.parent) for other in overlay.files)
             return cls(path.parent, file=path.name, variables=variables, overlay=replace(overlay, files=tuple(further)))
         workspace = cls(find_root(start, variables or {}, overlay), variables=variables, overlay=overlay)
         workspace._searched = candidates(start)
@@ -246,6 +247,12 @@ class Workspace:
         ):
             tag_present(loaded.graph, session, names, emit)
 
+    def cache(self, options: BuildOptions | None = None, notice: Callable[[str], None] | None = None) -> WorkspaceCache:
+        """Return what builds keep on disk, to be listed and pruned; `options` say for which builds it is kept."""
+        from zbuild.api.cache import WorkspaceCache  # noqa: PLC0415 - only this command needs it
+
+        return WorkspaceCache(self.root, self._reading, options or BuildOptions(), notice or _unheard)
+
     def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:
         """Remove what dead runs left, and logs; with `everything` also the images built here and all of `.zbuild/`.
 
@@ -287,13 +294,6 @@ class Workspace:
 
     def _folder(self) -> StateFolder:
         return StateFolder.open(self.root)
-
-
-def _build_file(start: Path, file: str) -> Path:
-    path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
-    if not path.is_file():
-        raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
-    return path
 
 
 def _unheard(_message: str) -> None:

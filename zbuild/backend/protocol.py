@@ -100,6 +100,19 @@ class PushOrder:
     reference: str
 
 
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """What holds an image of the store, and what it takes.
+
+    `given_names` are those that are not the backend's own, of this workspace; `in_use` tells whether a container stands
+    on it. `layers` are the bytes of each layer by its id, unpacked as tars; images may share them.
+    """
+
+    given_names: tuple[str, ...]
+    in_use: bool
+    layers: Mapping[str, int]
+
+
 class Backend(Protocol):
     """Runs instructions, holds images. Calls may come from several threads at once."""
 
@@ -132,6 +145,10 @@ class Backend(Protocol):
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names; cheap enough to call in every run."""
+        ...
+
+    def usage(self) -> Mapping[str, ImageUse]:
+        """Tell of every image in the store what holds it and what it takes, by its id."""
         ...
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:

@@ -20,3 +20,17 @@ def parse_duration(text: str) -> int:
         msg = f"'{text}' is not a duration; write it like 30s, 1m30s or 500ms"
         raise ValueError(msg)
     return round(sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(word)))
+
+
+def parse_age(text: str) -> float:
+    """Return in seconds how long ago something was: a duration, or whole days or weeks (`7d`, `2w`).
+
+    Raises ValueError for anything else.
+    """
+    found = re.fullmatch(r"(\d+)([dw])", text.strip(), re.ASCII)
+    if found:
+        return float(found[1]) * (24 * 3600 if found[2] == "d" else 7 * 24 * 3600)
+    try:
+        return parse_duration(text) / 10**9
+    except ValueError:
+        raise ValueError(f"'{text}' is not an age; write it like 12h, 7d or 2w") from None

@@ -28,4 +28,9 @@ def tell_notices(workspace: Workspace, targets: Sequence[str], options: BuildOpt
     """Say on stderr which contexts are built by a recipe, when the options ask for such."""
     if options.detect or options.runtime:
         for notice in workspace.notices(targets, options):
-            click.echo(f"zbuild: {printable(notice)}", err=True)
+            warn(notice)
+
+
+def warn(message: str) -> None:
+    """Say something on stderr."""
+    click.echo(f"zbuild: {printable(message)}", err=True)

@@ -144,6 +144,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
 }
 PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "detect", "runtime")
+CACHE_OPTIONS = ("build_args", "contexts", "backend", "detect", "runtime")
 
 
 def with_workspace(function: Callback) -> Callback:

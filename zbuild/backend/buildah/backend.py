@@ -16,6 +16,7 @@ from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
 from zbuild.backend.buildah.store import stamp_of
 from zbuild.backend.buildah.sweep import sweep
+from zbuild.backend.buildah.usage import usage
 from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
 from zbuild.backend.process import Runner
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.buildah.facts import Memory
-    from zbuild.backend.protocol import BaseImage, PullPolicy, PushOrder, StageBuild, StageResult, Unfinished
+    from zbuild.backend.protocol import BaseImage, ImageUse, PullPolicy, PushOrder, StageBuild, StageResult, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -77,6 +78,10 @@ class BuildahBackend:
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names."""
         return {image.id: image.names for image in self._engine.store.images().values()}
+
+    def usage(self) -> Mapping[str, ImageUse]:
+        """Tell of every image what holds it and what it takes."""
+        return usage(self._engine.store, self._engine.names.image_prefix)
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return what changes with the store's list of images, and with the settings that say where the store is."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from zbuild.backend.cache_folders import note_use
 from zbuild.backend.copying import copy_step
 from zbuild.backend.rootfs import Rootfs
 from zbuild.base.digest import xxh
@@ -65,6 +66,7 @@ class Caches:
                 self._wait(folder.with_name(f"{folder.name}.new"), making)
                 if not folder.is_dir():
                     self._make(folder, mount, seed)
+        note_use(folder, mount.id if seed is None else f"{mount.id}, begun with {mount.path} of {seed.name}")
         return folder
 
     def _wait(self, folder: Path, stack: ExitStack) -> None:

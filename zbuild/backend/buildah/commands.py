@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from zbuild.model.steps import RunStep
 
 SCRATCH = "scratch"
-# Go's garbage collector takes a seventh of a commit's processor time; the process ends before it fills the memory.
-_SHORT_LIVED = (("GOGC", "400"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +122,4 @@ def config(container: str, flags: Sequence[str]) -> Command:
 
 
 def _buildah(*arguments: str) -> Command:
-    return Command(("buildah", *arguments), env=_SHORT_LIVED)
+    return Command(("buildah", *arguments))

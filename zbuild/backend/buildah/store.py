@@ -12,9 +12,12 @@ import base64
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zbuild.base.errors import BackendError, ImageGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,21 @@ class StoredImage:
 
 @dataclass(frozen=True, slots=True)
 class StoredContainer:
-    """A line of containers.json: id, names, and the layer that it writes to."""
+    """A line of containers.json: id, names, the layer that it writes to, and the image it was made of ("": none)."""
 
     id: str
     names: tuple[str, ...]
     layer: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLayer:
+    """A line of layers.json: id, the layer below it ("": none), and the bytes of its content, unpacked as a tar."""
+
+    id: str
+    parent: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +72,12 @@ class Store:
     def containers(self) -> list[StoredContainer]:
         """Return the working containers."""
         entries = self._read_list(self._file("containers"))
-        return [StoredContainer(entry["id"], tuple(entry.get("names") or ()), entry["layer"]) for entry in entries]
+        return [_container(entry) for entry in entries]
+
+    def layers(self) -> dict[str, StoredLayer]:
+        """Return all layers by id."""
+        entries = self._read_list(self._file("layers"))
+        return {entry["id"]: _layer(entry) for entry in entries}
 
     def config(self, image_id: str) -> dict[str, Any]:
         """Return an image's config JSON as it is stored. Raises ImageGoneError."""
@@ -74,12 +92,7 @@ class Store:
 
     def size(self, image: StoredImage) -> int:
         """Return the bytes of all layers of an image, unpacked as tars."""
-        layers = {layer["id"]: layer for layer in self._read_list(self._file("layers"))}
-        total, layer_id = 0, image.layer
-        while layer := layers.get(layer_id):
-            total += int(layer.get("diff-size") or 0)
-            layer_id = layer.get("parent", "")
-        return total
+        return sum(layer.size for layer in layers_of(image, self.layers()))
 
     def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return (path, size, mtime_ns, inode) of images.json, all zero while there is none."""
@@ -108,6 +121,14 @@ class Store:
         return entries
 
 
+def layers_of(image: StoredImage, layers: Mapping[str, StoredLayer]) -> Iterator[StoredLayer]:
+    """Iterate over an image's layers, the topmost first."""
+    layer = layers.get(image.layer)
+    while layer:
+        yield layer
+        layer = layers.get(layer.parent)
+
+
 def stamp_of(path: str) -> tuple[str, int, int, int]:
     """Return (path, size, mtime_ns, inode) of a file, all zero while there is none."""
     try:
@@ -125,6 +146,14 @@ def _stored(entry: dict[str, Any]) -> StoredImage:
         entry.get("layer", ""),
         entry.get("created", ""),
     )
+
+
+def _container(entry: dict[str, Any]) -> StoredContainer:
+    return StoredContainer(entry["id"], tuple(entry.get("names") or ()), entry["layer"], entry.get("image", ""))
+
+
+def _layer(entry: dict[str, Any]) -> StoredLayer:
+    return StoredLayer(entry["id"], entry.get("parent", ""), int(entry.get("diff-size") or 0))
 
 
 def _encoded(key: str) -> str:

@@ -16,7 +16,7 @@ from zbuild.backend.digests import digest_exports, digest_selections
 from zbuild.backend.fake.images import ImageFolder
 from zbuild.backend.fake.stage import FakeStage
 from zbuild.backend.local_names import image_id_of, local_names
-from zbuild.backend.protocol import BaseImage, Capabilities, StageResult
+from zbuild.backend.protocol import BaseImage, Capabilities, ImageUse, StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import RegistryError
@@ -83,6 +83,10 @@ class FakeBackend:
         """List every image, id → names."""
         return {image.id: image.names for image in self._images.all().values()}
 
+    def usage(self) -> Mapping[str, ImageUse]:
+        """Tell what images hold: each has its files to itself."""
+        return {image.id: _use(image) for image in self._images.all().values()}
+
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return the stat data of the index."""
         index = self._images.index
@@ -130,6 +134,11 @@ class FakeBackend:
 
     def close(self) -> None:
         """Release nothing: there is nothing to release."""
+
+
+def _use(image: FakeImage) -> ImageUse:
+    given = tuple(name for name in image.names if not name.startswith(_OWN))
+    return ImageUse(given, in_use=False, layers={image.id: image.size})
 
 
 def _is_own(image: FakeImage) -> bool:

@@ -1,0 +1,81 @@
+"""`zbuild cache prune`: frees room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from zbuild.base.disk import parse_size
+from zbuild.base.duration import parse_age
+from zbuild.base.text import size_text
+from zbuild.cli.notices import warn
+from zbuild.cli.options import CACHE_OPTIONS, examples, with_build_options, with_workspace
+
+if TYPE_CHECKING:
+    from zbuild.api.options import BuildOptions
+    from zbuild.api.workspace import Workspace
+
+
+def _age(_context: click.Context, _param: click.Parameter, value: str | None) -> float:
+    try:
+        return parse_age(value) if value is not None else 0.0
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _size(_context: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    try:
+        return None if value is None else parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(
+    "prune",
+    epilog=examples(
+        "zbuild cache prune                      remove what the build files do not lead to any more",
+        "zbuild cache prune --older-than 7d      of that, what was not used for a week",
+        "zbuild cache prune --keep-size 20GB     of that, only as much as is over 20 GB",
+        "zbuild cache prune --all --mounts       as much as can be had, but for tagged images",
+    ),
+)
+@with_build_options(*CACHE_OPTIONS, "wait")
+@click.option(
+    "--older-than",
+    callback=_age,
+    metavar="AGE",
+    help="Only what was not used for this long: 12h, 7d, 2w.",
+)
+@click.option(
+    "--keep-size",
+    callback=_size,
+    metavar="SIZE",
+    help="Only as many images, least lately used first, as leave this much: 500MB, 20GB.",
+)
+@click.option("--all", "everything", is_flag=True, help="Also what the build files lead to, and what ADD fetched.")
+@click.option("--mounts", is_flag=True, help="Also the cache mounts of RUN.")
+@click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
+@with_workspace
+def command(
+    workspace: Workspace,
+    options: BuildOptions,
+    *,
+    older_than: float,
+    keep_size: int | None,
+    everything: bool,
+    mounts: bool,
+    dry_run: bool,
+) -> None:
+    """Remove what builds of this workspace keep and do not need.
+
+    That is: images that the build files, as they are now, do not lead to, and what killed builds left. Images with a
+    name that you gave stay, and those that a container stands on. The next build is slower at most, never wrong.
+    """
+    from zbuild.api.cache import PruneChoices  # noqa: PLC0415 - not needed for --help
+
+    choices = PruneChoices(older_than, keep_size, everything, mounts, dry_run)
+    pruned = workspace.cache(options, warn).prune(choices)
+    removed, freed = ("would remove", "would free") if dry_run else ("removed", "freed")
+    lines = [f"{removed} {what}" for what in pruned.removed]
+    click.echo("\n".join([*lines, f"{freed} {size_text(pruned.size)}"]) if lines else "nothing to remove")
