@@ -225,3 +225,21 @@ def test_a_working_directory_is_the_users_and_path_is_there(repo: Monorepo, stor
     (repo.root / "web/ZImagefile").unlink()
     repo.build("web")
     assert file_in(storage, "localhost/t/web:1", "/home/bob/app/own") == "1000:1001"
+
+
+def test_a_plan_pulls_nothing(repo: Monorepo, storage: Storage, registry: str) -> None:
+    repo.build("base")
+    name = f"{registry}/t/far:1"
+    storage.buildah("tag", "localhost/t/base:1", name)
+    storage.buildah("push", "--quiet", "--tls-verify=false", name)
+    storage.buildah("rmi", name)
+    repo.write("web/Dockerfile", f"FROM {name}\nRUN echo far > /f\nCOPY page.html /\n")
+    (repo.root / "web/ZImagefile").unlink()
+    assert repo.plan("web") == {"web/0": "run"}
+    assert name not in storage.images()
+    assert repo.build("web") == {"web/0": "run"}
+    storage.buildah("rmi", name)
+    planned = repo.zbuild("plan", "web")
+    assert f"runs unless its base {name}, which is not here, still is the same" in planned.stdout
+    assert name not in storage.images()
+    assert repo.build("web") == {"web/0": "cached"}

@@ -38,7 +38,11 @@ class Session:
         options: BuildOptions,
         notice: Callable[[str], None],
         tell: Callable[[str], None] = lambda _message: None,
+        *,
+        only_look: bool = False,
     ) -> None:
+        """With `only_look`, no image is pulled that is merely missing."""
+        self._only_look = only_look
         self._options = options
         self.root = root
         self._folder = folder
@@ -54,7 +58,9 @@ class Session:
             memory=MachineMemory(self.records.memory),
         )
         self.remotes = Remotes(self._folder.fetched, self._tell, self._notice)
-        self.sources = WorkspaceSources(self.root, self._folder.stat, self.backend, self._options.pull, self.remotes)
+        self.sources = WorkspaceSources(
+            self.root, self._folder.stat, self.backend, self._options.pull, self.remotes, only_look=self._only_look
+        )
         return self
 
     def __exit__(

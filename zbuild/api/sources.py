@@ -7,10 +7,13 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbuild.backend.local_names import LOCAL, full_name, image_id_of
+from zbuild.backend.protocol import BaseImage
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, RegistryError
 from zbuild.base.span import Span
+from zbuild.model.image_config import ImageConfig
 from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import ignore_candidates, read_ignore
 from zbuild.plan.sources import SelectionError
@@ -19,7 +22,7 @@ from zbuild.plan.statindex import StatIndex
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from zbuild.backend.protocol import Backend, BaseImage, PullPolicy
+    from zbuild.backend.protocol import Backend, PullPolicy
     from zbuild.base.platform import Platform
     from zbuild.fetch.remotes import Remotes
     from zbuild.model.remote import RemoteOrigin
@@ -32,10 +35,23 @@ _STATE = ("**/.zbuild",)
 
 
 class WorkspaceSources:
-    """Answers from the workspace's folders and the backend's store; each question once a run."""
+    """Answers from the workspace's folders and the backend's store; each question once a run.
 
-    def __init__(self, root: Path, stat_folder: Path, backend: Backend, pull: PullPolicy, remotes: Remotes) -> None:
+    With `only_look`, an image that is merely missing is not pulled; it is a base of which nothing is known.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        stat_folder: Path,
+        backend: Backend,
+        pull: PullPolicy,
+        remotes: Remotes,
+        *,
+        only_look: bool = False,
+    ) -> None:
         self.root = root
+        self._only_look = only_look
         self.remotes = remotes
         self._stat_folder = stat_folder
         self._backend = backend
@@ -55,11 +71,21 @@ class WorkspaceSources:
             if (reference, platform, policy) in self._refusals:
                 raise self._refusals[reference, platform, policy]
             try:
-                self._bases[reference, platform] = self._backend.resolve(reference, platform, policy)
+                self._bases[reference, platform] = self._find(reference, platform, policy)
             except RegistryError as error:
                 self._refusals[reference, platform, policy] = error
                 raise
         return self._bases[reference, platform]
+
+    def _find(self, reference: str, platform: Platform, policy: PullPolicy) -> BaseImage:
+        if not self._only_look or policy != "missing":
+            return self._backend.resolve(reference, platform, policy)
+        try:
+            return self._backend.resolve(reference, platform, "never")
+        except RegistryError:
+            if image_id_of(reference) or full_name(reference).startswith(LOCAL):
+                raise
+            return BaseImage("", "", ImageConfig())
 
     def folder(self, context: str) -> str:
         """Return a context's absolute folder."""

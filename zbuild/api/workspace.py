@@ -134,7 +134,7 @@ class Workspace:
         options = options or BuildOptions()
         folder = self._folder()
         graph = load_graph(self._reading, folder, targets, options).graph
-        with Session(self.root, folder, options, _unheard) as session:
+        with Session(self.root, folder, options, _unheard, only_look=True) as session:
             return session.plan(graph)
 
     def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
@@ -144,7 +144,7 @@ class Workspace:
         options = options or BuildOptions()
         folder = self._folder()
         graph = load_graph(self._reading, folder, [target], options).graph
-        with Session(self.root, folder, options, _unheard) as session:
+        with Session(self.root, folder, options, _unheard, only_look=True) as session:
             return explain_stages(graph, session)
 
     def build(self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit) -> BuildReport:

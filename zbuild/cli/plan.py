@@ -41,8 +41,8 @@ _NAMED: tuple[tuple[PlanAction, str], ...] = (
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions, form: str) -> None:
     """Say what a build would do, and why.
 
-    Nothing is built. A stage would 'run', is 'cached', is 'pulled' from a remote cache, or runs 'maybe': only if what
-    it copies from a stage that runs comes out different. Times are those of the last run.
+    Nothing is built or pulled. A stage would 'run', is 'cached', is 'pulled' from a remote cache, or runs 'maybe':
+    only if what it copies from a stage that runs comes out different. Times are those of the last run.
     """
     tell_notices(workspace, targets, options)
     plan = workspace.plan(targets, options)

@@ -36,8 +36,11 @@ def try_quick(argv: list[str]) -> int | None:
         return None
     if not unchanged(stamp["rows"]) or not all(map(check, stamp["indexes"])):
         return None
-    if stamp["files"] and not _write(stamp["files"]):
-        return None
+    if stamp["files"]:
+        from zbuild.base.files import write_whole  # noqa: PLC0415 - only --metadata-file needs it
+
+        for path, data in stamp["files"]:
+            write_whole(path, data)
     if stamp["told"] and sys.stderr:
         sys.stderr.write(up_to_date_text(stamp["images"], time.perf_counter() - started) + "\n")
     return 0
@@ -68,14 +71,3 @@ def _workspace(argv: list[str]) -> str:
             return ""
         folder = parent
     return folder
-
-
-def _write(files: list[tuple[str, bytes]]) -> bool:
-    from zbuild.base.files import write_whole  # noqa: PLC0415 - only --metadata-file needs it
-
-    try:
-        for path, data in files:
-            write_whole(path, data)
-    except OSError:
-        return False  # the ordinary way says what is wrong
-    return True

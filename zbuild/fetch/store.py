@@ -9,7 +9,6 @@ Everything here can be deleted at any time, and is then fetched again.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -155,6 +154,8 @@ def _link(whole: Path, path: Path) -> None:
 
 
 def _sha256(path: Path) -> str:
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, and few builds fetch anything
+
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

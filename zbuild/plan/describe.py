@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 
 class Base(Protocol):
-    """What the plan needs to know of a base image; the backend's own value has more."""
+    """What the plan needs to know of a base image; the backend's own value has more.
+
+    One that is not here, and is not to be pulled now, has no digest and no configuration.
+    """
 
     @property
     def digest(self) -> str:
@@ -170,7 +173,7 @@ def _base(
     match vertex.base:
         case FromReference(reference):
             image = look_up.image(reference)
-            return (None, "", ImageConfig()) if image is None else (image, image.digest, image.config)
+            return (None, "", ImageConfig()) if image is None else (image, image.digest or "?", image.config)
         case FromVertex(name):
             return None, Pending(name), found[name].evaluation.config
         case FromScratch():

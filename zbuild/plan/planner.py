@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from zbuild.graph.topo import reachable
-from zbuild.graph.types import FromVertex
+from zbuild.graph.types import FromReference, FromVertex
 from zbuild.plan.explain import changes, short_reason
 from zbuild.plan.key import Pending, fold, identity, pending, selection_id
 from zbuild.plan.types import Plan, PlannedStage
@@ -218,6 +218,9 @@ class _Demand:
             return "run", "asked to run everything (-B)" if self._always else "no_cache is set"
         if decision.record is not None and decision.record.image_id not in self._present:
             return "run", "its image is gone from the store"
+        image = decision.described.base
+        if isinstance(vertex.base, FromReference) and image and not image.digest and latest is not None:
+            return "maybe", f"runs unless its base {vertex.base.reference}, which is not here, still is the same"
         base = vertex.base.vertex if isinstance(vertex.base, FromVertex) else ""
         if base in running and self._decisions[base].action == "run":
             return "run", f"its base {base} runs"

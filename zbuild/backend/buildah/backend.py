@@ -10,13 +10,11 @@ from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.facts import settings_files
 from zbuild.backend.buildah.image_roots import ImageRoots
 from zbuild.backend.buildah.plain_images import PlainImages
-from zbuild.backend.buildah.push import Push
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
 from zbuild.backend.buildah.store import stamp_of
 from zbuild.backend.buildah.sweep import sweep
-from zbuild.backend.buildah.usage import usage
 from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
 from zbuild.backend.process import Runner
@@ -81,6 +79,8 @@ class BuildahBackend:
 
     def usage(self) -> Mapping[str, ImageUse]:
         """Tell of every image what holds it and what it takes."""
+        from zbuild.backend.buildah.usage import usage  # noqa: PLC0415 - only `zbuild cache` asks
+
         return usage(self._engine.store, self._engine.names.image_prefix)
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
@@ -103,6 +103,8 @@ class BuildahBackend:
         self, orders: Sequence[PushOrder], pushed: Callable[[PushOrder, str], None], *, tags_last: bool = False
     ) -> None:
         """Push images to registries. Raises RegistryError, ImageGoneError, BackendError."""
+        from zbuild.backend.buildah.push import Push  # noqa: PLC0415 - most builds push nothing
+
         try:
             Push(self._engine, self._exports, pushed).run(orders, tags_last=tags_last)
         except OSError as error:
