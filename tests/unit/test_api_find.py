@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from zbuild.api.find import find_root
+from zbuild.api.find import find_root, named_file
 from zbuild.base.errors import UsageError
 from zbuild.model.overlay import Overlay
 
@@ -45,3 +45,12 @@ def test_there_is_none(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as caught:
         find_root(tmp_path, {}, Overlay())
     assert caught.value.code == "no-workspace"
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.dev", "Containerfile", "ZImagefile"])
+def test_the_build_file_of_one_image_is_no_workspace(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name, "FROM scratch\n")
+    with pytest.raises(UsageError) as raised:
+        named_file(tmp_path, name)
+    assert raised.value.code == "not-a-workspace"
+    assert f"{{file: {name}}}" in raised.value.hint

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from zbuild.model.overlay import Overlay
 
 BUILD_FILES = ("zbuild.yaml", "ZPipeline.yaml", "ZPipeline.yml")
+_OF_ONE_IMAGE = ("Dockerfile", "Containerfile", "ZImagefile")
 
 
 def find_root(start: Path, variables: Mapping[str, str], overlay: Overlay) -> Path:
@@ -61,8 +62,14 @@ def _includes(file: Path, other: Path, variables: Mapping[str, str], overlay: Ov
 
 
 def named_file(start: Path, file: str) -> Path:
-    """Return the path of a build file that is named on the command line. Raises UsageError when there is none."""
+    """Return the path of a workspace's build file that is named on the command line.
+
+    Raises UsageError when there is none, and for the build file of one image, which is what -f names in docker.
+    """
     path = Path(os.path.abspath(start / file))  # noqa: PTH100 - resolve() would follow links
     if not path.is_file():
         raise UsageError("no-build-file", f"there is no file {file}", hint="-f names a zbuild.yaml")
+    if path.name.startswith(_OF_ONE_IMAGE):
+        hint = f"-f names a zbuild.yaml: write `images: {{NAME: {{file: {file}}}}}` into one, or run 'zbuild init'"
+        raise UsageError("not-a-workspace", f"{file} is the build file of one image", hint=hint)
     return path
