@@ -12,9 +12,9 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zbuild.base.gomatch import PatternError, name_matcher
 from zbuild.model.steps import Selection
 from zbuild.plan.fingerprint import digest_entries, hash_file
-from zbuild.plan.gomatch import PatternError, name_matcher
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.quickcheck import check
 from zbuild.plan.sources import SelectionError

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from zbuild.plan.gomatch import PatternError, name_matcher
+from zbuild.base.gomatch import PatternError, name_matcher
 from zbuild.plan.ignore import Ignore, ignore_candidates, matches, parse_ignore, read_ignore
 
 

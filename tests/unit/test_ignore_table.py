@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from zbuild.plan.gomatch import PatternError, path_regex
+from zbuild.base.gomatch import PatternError
+from zbuild.plan.gomatch import path_regex
 from zbuild.plan.ignore import matches
 
 TABLE = json.loads((Path(__file__).parents[1] / "data/ignore-patterns.json").read_text())

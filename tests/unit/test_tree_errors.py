@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from zbuild.base.gomatch import PatternError
 from zbuild.model.steps import Selection
-from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import SelectionError
 from zbuild.plan.tree import select

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.cache_images import KeptImages
 from zbuild.api.graphs import load_graph
+from zbuild.api.notices import unheard, waiting_for
 from zbuild.api.options import BuildOptions
 from zbuild.api.session import Session
 from zbuild.backend.cache_folders import list_caches, remove_cache
@@ -82,10 +83,6 @@ class Pruned:
     size: int
 
 
-def _unheard(_message: str) -> None:
-    """Drop a notice that nobody listens for."""
-
-
 @dataclass(frozen=True, slots=True)
 class WorkspaceCache:
     """The cache of a workspace. Methods raise BuildFileError when the build files are wrong, BackendError, StateError.
@@ -96,7 +93,7 @@ class WorkspaceCache:
     root: Path
     reading: Reading
     options: BuildOptions = field(default_factory=BuildOptions)
-    notice: Callable[[str], None] = _unheard
+    notice: Callable[[str], None] = unheard
 
     def stages(self) -> tuple[CachedStage, ...]:
         """Return every record, in the order written."""
@@ -148,7 +145,7 @@ class WorkspaceCache:
         folder = StateFolder.open(self.root)
 
         def waiting(holder: str) -> None:
-            self.notice(f"waiting for {holder}, which builds in this workspace")
+            self.notice(waiting_for(holder))
 
         with WorkspaceLock(folder.lock).acquire(self.options.wait, waiting):
             images = self._prune_images(folder, choices)

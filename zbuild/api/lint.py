@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.find import BUILD_FILES
 from zbuild.base.errors import BuildFileError, UsageError
+from zbuild.base.gomatch import PatternError
 from zbuild.frontend.lint.choices import LintChoices
 from zbuild.frontend.lint.lint import Linted, lint_definition
 from zbuild.frontend.load import find_definition, open_catalog
 from zbuild.frontend.load import lint_definition as lint_build_file
 from zbuild.graph.select import select
 from zbuild.model.definition import NestedBuild
-from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import ignore_candidates, matches, read_ignore
 
 if TYPE_CHECKING:

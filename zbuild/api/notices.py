@@ -1,4 +1,4 @@
-"""What a build tells of its build files before it begins."""
+"""What is told before a command does its work: of whom it waits for, and of its build files."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from zbuild.events.types import Notice
 if TYPE_CHECKING:
     from zbuild.api.graphs import LoadedGraph
     from zbuild.events.bus import Emit
+
+
+def unheard(_message: str) -> None:
+    """Drop a notice that nobody listens for."""
+
+
+def waiting_for(holder: str) -> str:
+    """Return what is told while another run is at work in the same workspace."""
+    return f"waiting for {holder}, which builds in this workspace"
 
 
 def tell_loaded(loaded: LoadedGraph, emit: Emit) -> None:

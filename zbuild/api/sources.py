@@ -7,14 +7,14 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.backend.local_names import LOCAL, full_name, image_id_of
+from zbuild.backend.local_names import is_local
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, RegistryError
+from zbuild.base.gomatch import PatternError
 from zbuild.base.span import Span
 from zbuild.model.image_config import ImageConfig
-from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import ignore_candidates, read_ignore
 from zbuild.plan.sources import SelectionError
 from zbuild.plan.statindex import StatIndex
@@ -83,7 +83,7 @@ class WorkspaceSources:
         try:
             return self._backend.resolve(reference, platform, "never")
         except RegistryError:
-            if image_id_of(reference) or full_name(reference).startswith(LOCAL):
+            if is_local(reference):
                 raise
             return BaseImage("", "", ImageConfig())
 

@@ -24,13 +24,14 @@ from zbuild.plan.planner import result_of, what
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from zbuild.api.sources import WorkspaceSources
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
     from zbuild.events.types import Action
     from zbuild.model.remote import RemoteOrigin
+    from zbuild.model.steps import Origin
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
@@ -199,31 +200,23 @@ class StageRunner:
         """Return the image ids behind the names that this stage's steps read files from."""
         vertex = described.vertex
         found = {}
-        for step in described.evaluation.steps:
-            origins = [step.origin] if isinstance(step, CopyStep) else []
-            if isinstance(step, RunStep):
-                origins = [origin for _, origin in step.origins]
-            for origin in origins:
-                if isinstance(origin, StageOrigin):
-                    found[origin.vertex] = self._results[origin.vertex].image_id
-                elif isinstance(origin, ImageOrigin):
-                    image = self._setup.sources.base(origin.reference, vertex.platform, vertex.settings.pull)
-                    found[origin.reference] = image.image_id
+        for _, origin in _read_by(described):
+            if isinstance(origin, StageOrigin):
+                found[origin.vertex] = self._results[origin.vertex].image_id
+            elif isinstance(origin, ImageOrigin):
+                image = self._setup.sources.base(origin.reference, vertex.platform, vertex.settings.pull)
+                found[origin.reference] = image.image_id
         return found
 
     def _fetched(self, described: Described) -> dict[RemoteOrigin, str]:
         """Return where the files of other machines lie that the steps take, fetching them if it must be."""
         found = {}
-        for step in described.evaluation.steps:
-            origins = [step.origin] if isinstance(step, CopyStep) else []
-            if isinstance(step, RunStep):
-                origins = [origin for _, origin in step.origins]
-            for origin in origins:
-                if isinstance(origin, UrlOrigin | GitOrigin):
-                    try:
-                        found[origin] = self._setup.sources.fetched(origin, described.vertex.settings.pull)
-                    except RegistryError as error:
-                        raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
+        for step, origin in _read_by(described):
+            if isinstance(origin, UrlOrigin | GitOrigin):
+                try:
+                    found[origin] = self._setup.sources.fetched(origin, described.vertex.settings.pull)
+                except RegistryError as error:
+                    raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
         return found
 
     def _unchanged(self, described: Described, result: StageResult) -> bool:
@@ -279,6 +272,15 @@ class StageRunner:
 
     def _value(self, value: str | Pending) -> str:
         return self._resolve(value) if isinstance(value, Pending) else value
+
+
+def _read_by(described: Described) -> Iterator[tuple[CopyStep | RunStep, Origin]]:
+    """Yield what the steps of a stage read files from, each with its step."""
+    for step in described.evaluation.steps:
+        if isinstance(step, CopyStep):
+            yield step, step.origin
+        elif isinstance(step, RunStep):
+            yield from ((step, origin) for _, origin in step.origins)
 
 
 def _wanted_exports(described: Mapping[str, Described]) -> dict[str, tuple[Selection, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.find import candidates, find_root, named_file
 from zbuild.api.graphs import BuildFiles, Reading, load_graph
-from zbuild.api.notices import tell_loaded
+from zbuild.api.notices import tell_loaded, unheard, waiting_for
 from zbuild.api.options import BuildOptions, ImageListing
 from zbuild.api.session import Session
 from zbuild.base.errors import BuildFailedError, BuildFileError, StateError, UsageError
@@ -134,7 +134,7 @@ class Workspace:
         options = options or BuildOptions()
         folder = self._folder()
         graph = load_graph(self._reading, folder, targets, options).graph
-        with Session(self.root, folder, options, _unheard, only_look=True) as session:
+        with Session(self.root, folder, options, unheard, only_look=True) as session:
             return session.plan(graph)
 
     def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
@@ -144,7 +144,7 @@ class Workspace:
         options = options or BuildOptions()
         folder = self._folder()
         graph = load_graph(self._reading, folder, [target], options).graph
-        with Session(self.root, folder, options, _unheard, only_look=True) as session:
+        with Session(self.root, folder, options, unheard, only_look=True) as session:
             return explain_stages(graph, session)
 
     def build(self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit) -> BuildReport:
@@ -168,7 +168,7 @@ class Workspace:
         folder = self._folder()
 
         def waiting(holder: str) -> None:
-            emit(Notice(f"waiting for {holder}, which builds in this workspace"))
+            emit(Notice(waiting_for(holder)))
 
         with WorkspaceLock(folder.lock).acquire(options.wait, waiting):
             loaded = load_graph(self._reading, folder, targets, options)
@@ -228,7 +228,7 @@ class Workspace:
         emit = Bus(*listeners).emit
         with (
             self._locked(targets, options, emit) as (loaded, folder),
-            Session(self.root, folder, options, _unheard) as session,
+            Session(self.root, folder, options, unheard) as session,
         ):
             return push_present(loaded.graph, session, emit)
 
@@ -243,7 +243,7 @@ class Workspace:
         emit = Bus(*listeners).emit
         with (
             self._locked([target], options, emit) as (loaded, folder),
-            Session(self.root, folder, options, _unheard) as session,
+            Session(self.root, folder, options, unheard) as session,
         ):
             tag_present(loaded.graph, session, names, emit)
 
@@ -251,7 +251,7 @@ class Workspace:
         """Return what builds keep on disk, to be listed and pruned; `options` say for which builds it is kept."""
         from zbuild.api.cache import WorkspaceCache  # noqa: PLC0415 - only this command needs it
 
-        return WorkspaceCache(self.root, self._reading, options or BuildOptions(), notice or _unheard)
+        return WorkspaceCache(self.root, self._reading, options or BuildOptions(), notice or unheard)
 
     def clean(self, options: BuildOptions | None = None, *, everything: bool = False) -> tuple[str, ...]:
         """Remove what dead runs left, and logs; with `everything` also the images built here and all of `.zbuild/`.
@@ -260,7 +260,7 @@ class Workspace:
         """
         options = options or BuildOptions()
         folder = self._folder()
-        with WorkspaceLock(folder.lock).acquire(options.wait, _unheard):
+        with WorkspaceLock(folder.lock).acquire(options.wait, unheard):
             removed = self._clean(folder, options, everything=everything)
             for logs in folder.logs.iterdir():
                 shutil.rmtree(logs, ignore_errors=True)
@@ -270,7 +270,7 @@ class Workspace:
         return tuple(removed)
 
     def _clean(self, folder: StateFolder, options: BuildOptions, *, everything: bool) -> list[str]:
-        with Session(self.root, folder, options, _unheard) as session:
+        with Session(self.root, folder, options, unheard) as session:
             records = session.records
             present = session.backend.images()
             ours = records.all_image_ids()
@@ -294,7 +294,3 @@ class Workspace:
 
     def _folder(self) -> StateFolder:
         return StateFolder.open(self.root)
-
-
-def _unheard(_message: str) -> None:
-    """Drop a notice that nobody listens for."""

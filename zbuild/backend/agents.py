@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from zbuild.backend.command import Command
-from zbuild.backend.proc import Family, leaders_naming
+from zbuild.backend.proc import end_family, leaders_naming
 from zbuild.base.errors import BackendError, StageError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def key_agent(runner: Runner, place: str, keys: Sequence[str], span: Span) -> It
             yield
         finally:
             for leader in leaders_naming(place):
-                Family(leader).end(_GRACE)
+                end_family(leader, _GRACE)
 
 
 def _answers(place: str) -> bool:

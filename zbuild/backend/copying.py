@@ -17,9 +17,9 @@ from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
 from zbuild.base.errors import StageError
 from zbuild.base.filemode import parse_file_mode
+from zbuild.base.gomatch import PatternError
 from zbuild.model.steps import ContextOrigin, keeps_owners
 from zbuild.plan.fingerprint import digest_stamps, kept_xattrs
-from zbuild.plan.gomatch import PatternError
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import SelectionError, stamp_of
 from zbuild.plan.tree import select

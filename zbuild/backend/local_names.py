@@ -26,6 +26,11 @@ def image_id_of(reference: str) -> str:
     return "" if parsed.path else parsed.digest.removeprefix("sha256:")
 
 
+def is_local(reference: str) -> bool:
+    """Tell whether no registry is meant: by an id, or a name below `localhost/`. Raises RegistryError."""
+    return bool(image_id_of(reference)) or full_name(reference).startswith(LOCAL)
+
+
 def local_names(reference: str) -> tuple[str, ...]:
     """Return the names to look for, the likeliest first: in full, and for a short name the one local builds get."""
     full = full_name(reference)

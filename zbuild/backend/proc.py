@@ -77,6 +77,12 @@ class Family:
                 os.kill(pid, signum)
 
 
+def end_family(leader: int, grace: float) -> None:
+    """End a command and all that it has started; see `Family.end`."""
+    with Family(leader) as family:
+        family.end(grace)
+
+
 def leaders_naming(word: str) -> list[int]:
     """Return the session leaders that were started with this very argument."""
     needle = os.fsencode(word)

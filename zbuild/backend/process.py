@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 
 from zbuild.backend.command import hide
 from zbuild.backend.lines import LineStream
-from zbuild.backend.proc import Family
+from zbuild.backend.proc import end_family
 from zbuild.base.errors import BackendError, InterruptedBuildError
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ class Runner:
             try:
                 watch.follow(None if cleanup else self._wake)
             except BaseException:
-                with Family(process.pid) as family:
-                    family.end(GRACE)
+                end_family(process.pid, GRACE)
                 raise
             return watch.completed()
 

@@ -9,9 +9,7 @@ import re
 from itertools import takewhile
 from posixpath import normpath
 
-from zbuild.base.gomatch import STARS, PatternError, has_wildcard, name_matcher, parse, plain, split
-
-__all__ = ["PatternError", "clean", "folder_regex", "has_wildcard", "name_matcher", "path_regex"]
+from zbuild.base.gomatch import STARS, parse, plain, split
 
 
 def clean(path: str) -> str:

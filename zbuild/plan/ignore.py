@@ -12,7 +12,8 @@ import stat
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from zbuild.plan.gomatch import PatternError, clean, folder_regex, path_regex
+from zbuild.base.gomatch import PatternError
+from zbuild.plan.gomatch import clean, folder_regex, path_regex
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

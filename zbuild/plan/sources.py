@@ -11,8 +11,8 @@ import stat
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from zbuild.base.gomatch import has_wildcard, name_matcher
 from zbuild.base.text import did_you_mean
-from zbuild.plan.gomatch import has_wildcard, name_matcher
 
 if TYPE_CHECKING:
     from zbuild.plan.ignore import Ignore

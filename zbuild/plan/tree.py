@@ -9,7 +9,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from zbuild.plan.gomatch import has_wildcard
+from zbuild.base.gomatch import has_wildcard
 from zbuild.plan.ignore import Ignore, normal_pattern
 from zbuild.plan.sources import Finder, Seen, SelectionError, components
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
-from zbuild.backend.local_names import LOCAL, full_name, image_id_of, local_names
+from zbuild.backend.local_names import full_name, image_id_of, is_local, local_names
 from zbuild.backend.loopback import is_loopback
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
@@ -30,10 +30,10 @@ def resolve(engine: Engine, reference: str, platform: Platform, pull: PullPolicy
     """
     local = _find_local(engine, reference, platform)
     is_id = bool(image_id_of(reference))
-    is_local = is_id or full_name(reference).startswith(LOCAL)
-    if local and (is_local or pull in ("missing", "never")):
+    only_here = is_local(reference)
+    if local and (only_here or pull in ("missing", "never")):
         return local
-    if is_local and not is_id:
+    if only_here and not is_id:
         raise RegistryError("image-missing", f"there is no image {reference} for {platform} in the store")
     if is_id or pull == "never":
         raise RegistryError("image-missing", f"the image {reference} is not in the store, and must not be pulled")

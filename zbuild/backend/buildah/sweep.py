@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.memory import leftovers, remove
-from zbuild.backend.proc import Family, leaders_naming
+from zbuild.backend.proc import end_family, leaders_naming
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -26,8 +26,7 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
     for name in names:
         # A run that was killed leaves its buildah running, which would go on writing to the container.
         for leader in leaders_naming(name):
-            with Family(leader) as family:
-                family.end(_GRACE)
+            end_family(leader, _GRACE)
         engine.runtime.clean(engine.runner, name)
         engine.overlay.unmount(name)
     engine.discard(*names)
@@ -44,7 +43,7 @@ def _forget(engine: Engine) -> None:
     for folder, name in leftovers(engine.names.container_prefix).items():
         for place in folder.iterdir():
             for leader in leaders_naming(str(place)):
-                Family(leader).end(_GRACE)
+                end_family(leader, _GRACE)
         replace(engine.runtime, runroot=folder).clean(engine.runner, name)
         remove(folder)
 

@@ -8,7 +8,7 @@ from zbuild.frontend.imports.emit import merged, pairs
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from zbuild.syntax.nodes import Node
 
@@ -34,11 +34,7 @@ def overlay_bake(files: Iterable[Mapping]) -> Mapping:
 
 def overlay_target(below: Mapping, above: Mapping) -> Mapping:
     """Return a target, or another block, with the attributes of one that lies over it."""
-    items = {key.text: (key, value) for key, value in below.items}
-    for key, value in above.items:
-        known = items.get(key.text)
-        items[key.text] = (key, _joined(key, known[1], value) if known else value)
-    return Mapping(tuple(items.values()), above.span)
+    return _by_key(below, above, _joined)
 
 
 def _joined(key: Scalar, below: Node, above: Node) -> Node:
@@ -63,18 +59,19 @@ def overlay_service(below: Mapping, above: Mapping) -> Mapping:
 
 
 def _blocks(below: Mapping, above: Mapping) -> Mapping:
-    items = {key.text: (key, value) for key, value in below.items}
-    for key, value in above.items:
-        known = items.get(key.text)
-        items[key.text] = (key, overlay_target(merged(known[1]), merged(value)) if known else value)
-    return Mapping(tuple(items.values()), above.span)
+    return _by_key(below, above, lambda _key, known, value: overlay_target(merged(known), merged(value)))
 
 
 def _laid(below: Mapping, above: Mapping) -> Mapping:
+    return _by_key(below, above, _over)
+
+
+def _by_key(below: Mapping, above: Mapping, join: Callable[[Scalar, Node, Node], Node]) -> Mapping:
+    """Return both as one; what has a value in both is joined, key for key."""
     items = {key.text: (key, value) for key, value in below.items}
     for key, value in above.items:
         known = items.get(key.text)
-        items[key.text] = (key, _over(key, known[1], value) if known else value)
+        items[key.text] = (key, join(key, known[1], value) if known else value)
     return Mapping(tuple(items.values()), above.span)
 
 
