@@ -87,7 +87,7 @@ def test_lint_takes_what_the_parser_takes(text):
     linted = lint_dockerfile(data, "Dockerfile", LintChoices(experimental=frozenset({"all"})))
     lines = data.count(b"\n") + 1
     places = [item.span for item in linted.warnings]
-    assert places == sorted(places)
+    assert places == sorted(places, key=lambda place: (place.line, place.column))
     assert all(len(item.message) < 300 for item in linted.warnings)
     assert all(place.file == "Dockerfile" and 1 <= place.line <= lines for place in places)
     assert linted.definition is None or linted.definition == parse_dockerfile(data, "Dockerfile")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from zbuild.api.cache_images import KeptImages
@@ -13,6 +13,7 @@ from zbuild.api.notices import unheard, waiting_for
 from zbuild.api.options import BuildOptions
 from zbuild.api.session import Session
 from zbuild.backend.cache_folders import list_caches, remove_cache
+from zbuild.base.dataclass import dataclass
 from zbuild.base.disk import tree_size
 from zbuild.base.errors import RegistryError
 from zbuild.base.text import plural

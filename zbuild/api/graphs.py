@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import zbuild
 from zbuild.api.stand_ins import StandIns
 from zbuild.base import diagnostic, platform, span
+from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.api.graphs import settled
+from zbuild.base.dataclass import dataclass
 from zbuild.state.stamp import stat_row
 
 if TYPE_CHECKING:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.backend.secrets import missing_agent, missing_secret
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.model.mounts import SecretMount, SshMount
 from zbuild.model.steps import RunStep

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.api.names import log_names
 from zbuild.api.secrets import GivenSecrets
 from zbuild.backend.protocol import BaseImage, StageBuild
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError, StageError
 from zbuild.events.types import StageFinished, StageStarted
 from zbuild.graph.types import FromVertex

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from io import BytesIO, FileIO
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from zbuild.backend.archive import open_archive, unpack
 from zbuild.backend.faults import is_disk_full, system_error
 from zbuild.backend.owners import find_owner
 from zbuild.backend.rootfs import Attributes
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import StageError
 from zbuild.base.filemode import parse_file_mode
 from zbuild.base.gomatch import PatternError

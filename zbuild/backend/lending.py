@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.backend.memory import memory_folder
 from zbuild.backend.secrets import missing_agent, parts_to_hide, read_secret
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import StageError
 
 if TYPE_CHECKING:

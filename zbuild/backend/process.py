@@ -14,12 +14,12 @@ import threading
 import time
 import weakref
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from zbuild.backend.command import hide
 from zbuild.backend.lines import LineStream
 from zbuild.backend.proc import end_family
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BackendError, InterruptedBuildError
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import stat
-from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast
+
+from zbuild.base.dataclass import dataclass
 
 _WHO = {"u": 0o4700, "g": 0o2070, "o": 0o007, "a": 0o6777}
 _BITS = {"r": 0o444, "w": 0o222, "x": 0o111, "s": 0o6000}

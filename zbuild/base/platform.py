@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform as host
-from dataclasses import dataclass
+
+from zbuild.base.dataclass import dataclass
 
 _ARCHITECTURES = {
     "x86_64": "amd64",

@@ -10,9 +10,10 @@ is `docker.io/library/ubuntu`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.gomatch import name_matcher
 
 ReferenceErrorKind: TypeAlias = Literal[

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from zbuild.base.dataclass import dataclass
 
 Action: TypeAlias = Literal["run", "cached", "pulled"]
 Stream: TypeAlias = Literal["stdout", "stderr"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.execution.order import JobGraph
 from zbuild.execution.outcome import Done, ExitSummary
 from zbuild.execution.signals import Interruption

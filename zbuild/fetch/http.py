@@ -13,12 +13,12 @@ import urllib.request
 import zlib
 from base64 import b64encode
 from contextlib import closing
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from zbuild import __version__
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
 from zbuild.base.text import size_text
 from zbuild.fetch.connections import Connections

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, fields
 from typing import TYPE_CHECKING, Any
+
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.errors import BuildFileError, UsageError
 from zbuild.base.text import did_you_mean

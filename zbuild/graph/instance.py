@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.platform import host_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import short_name

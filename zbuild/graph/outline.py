@@ -8,9 +8,10 @@ substitution of another name stays as it is written, unless the stage starts fro
 from __future__ import annotations
 
 from collections import ChainMap
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.platform import host_platform
 from zbuild.graph.instance import Instance, automatic_args, global_args

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BuildFileError
 from zbuild.base.platform import parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError

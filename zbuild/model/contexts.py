@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.model.definition import NestedBuild
 from zbuild.model.remote import GitOrigin
 

@@ -5,8 +5,9 @@ A target is relative to WORKDIR; "" is that folder itself, but secrets and agent
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard
+
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from zbuild.model.ops import Pairs

@@ -6,9 +6,10 @@ Texts are *words*: they still hold their variables (and, where the word rules al
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.span import Span
 
 if TYPE_CHECKING:

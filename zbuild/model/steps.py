@@ -5,9 +5,10 @@ Only these change files. What merely sets configuration (ENV, LABEL, CMD …) is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.model.ops import NOWHERE
 from zbuild.model.remote import GitOrigin, UrlOrigin
 

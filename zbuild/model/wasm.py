@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ The steps land in the order in which the sources stand, so that of two files wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.filemode import parse_file_mode
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import CopyStep, Selection

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError, MissingImagesError, RegistryError
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex

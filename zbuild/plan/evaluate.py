@@ -7,9 +7,10 @@ configuration never depends on what a RUN does, so all of this happens before an
 from __future__ import annotations
 
 import posixpath
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
 from zbuild.graph.instance import automatic_args

@@ -16,9 +16,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from typing import TYPE_CHECKING, Protocol, assert_never
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.dataclass import dataclass
 from zbuild.graph.topo import reachable
 from zbuild.graph.types import FromReference, FromVertex
 from zbuild.plan.explain import changes, short_reason

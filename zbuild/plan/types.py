@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from zbuild.base.dataclass import dataclass
 
 PlanAction: TypeAlias = Literal["run", "maybe", "cached", "pulled"]
 

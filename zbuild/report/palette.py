@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import IO, Literal, TypeAlias
+
+from zbuild.base.dataclass import dataclass
 
 Tone: TypeAlias = Literal["error", "warning", "good", "faint", "strong"]
 

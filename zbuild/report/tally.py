@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.events.types import (
     BuildFailed,
     BuildFinished,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import StateError
 from zbuild.base.files import TEMPORARY, write_whole
 from zbuild.state.faults import state_fault

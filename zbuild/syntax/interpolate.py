@@ -8,9 +8,9 @@ image is built (`syntax.words`).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError
 from zbuild.base.text import did_you_mean

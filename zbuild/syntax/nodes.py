@@ -7,9 +7,10 @@ be a country and `1.10` a version.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:

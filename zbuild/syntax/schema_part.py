@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from zbuild.base.dataclass import dataclass
 from zbuild.syntax.schema import read_schema
 
 if TYPE_CHECKING:

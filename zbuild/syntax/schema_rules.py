@@ -8,12 +8,12 @@ most of the time it takes to read a large workspace: here one is made for each p
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.validators import extend
 
+from zbuild.base.dataclass import dataclass
 from zbuild.syntax.nodes import Mapping, Scalar
 
 if TYPE_CHECKING:

@@ -7,9 +7,10 @@ The grammar is that of BuildKit's shell lexer (frontend/dockerfile/shell): quote
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, TypeAlias
+
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -7,10 +7,10 @@ and itself, and before `}` and `/`, which could not be written otherwise.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
+from zbuild.base.dataclass import dataclass
 from zbuild.syntax.word_parts import WordError
 
 _STAR = "*"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.syntax.word_parts import Text, WordError, parse_word, split
 from zbuild.syntax.word_pattern import compile_pattern
 

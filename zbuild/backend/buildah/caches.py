@@ -11,13 +11,13 @@ import os
 import shutil
 import stat
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.cache_folders import note_use
 from zbuild.backend.copying import copy_step
 from zbuild.backend.rootfs import Rootfs
+from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
 from zbuild.model.steps import CopyStep, Selection, StageOrigin
 

@@ -6,10 +6,11 @@ import json
 import os
 import resource
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
 from zbuild.base.errors import BackendError
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, assert_never
@@ -18,6 +17,7 @@ from zbuild.backend.buildah.run_mount import Bind, Mounted, Tmpfs
 from zbuild.backend.buildah.shown import less_ignored
 from zbuild.backend.lending import Lending
 from zbuild.backend.rootfs import Attributes, Rootfs
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import StageError
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount
 from zbuild.model.steps import ContextOrigin

@@ -7,10 +7,10 @@ from RUN to RUN is put in its place. A template with parts that are not known he
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias, assert_never
 
 from zbuild.backend.buildah.run_mount import Bind, Tmpfs
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

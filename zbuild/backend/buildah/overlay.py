@@ -16,9 +16,10 @@ import errno
 import os
 import shutil
 import time
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from zbuild.base.dataclass import dataclass
 
 _MNT_DETACH = 2
 # mount(2) takes one page of options, which ends with a zero byte.

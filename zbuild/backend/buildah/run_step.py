@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zbuild.backend.buildah import commands
@@ -13,6 +13,7 @@ from zbuild.backend.buildah.run_output import RunOutput
 from zbuild.backend.buildah.runtime_run import RunContainer, run_directly
 from zbuild.backend.buildah.secret_env import SecretEnv, with_secret_env
 from zbuild.backend.process import CommandTimeoutError
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import StageError
 from zbuild.model.image_config import ImageConfig
 

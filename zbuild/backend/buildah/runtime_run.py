@@ -13,7 +13,6 @@ import json
 import os
 import shutil
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import host_files
@@ -21,6 +20,7 @@ from zbuild.backend.buildah.oci_spec import HOST_FILES, RunPlace, runtime_spec
 from zbuild.backend.buildah.run_user import find_user
 from zbuild.backend.command import Command
 from zbuild.backend.rootfs import Attributes, Rootfs
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

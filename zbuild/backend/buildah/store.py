@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BackendError, ImageGoneError
 
 if TYPE_CHECKING:

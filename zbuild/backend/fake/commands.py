@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import field
 from io import BytesIO
 from typing import TYPE_CHECKING
 
 from zbuild.backend.rootfs import Attributes
+from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     import threading

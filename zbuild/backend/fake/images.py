@@ -6,9 +6,10 @@ import json
 import shutil
 import threading
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import sha256
 from zbuild.base.errors import ImageGoneError
 from zbuild.model.image_config import HealthConfig, ImageConfig

@@ -6,13 +6,14 @@ import os
 import signal
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
 from zbuild.backend.lending import Lenders, Lending
 from zbuild.backend.process import Runner
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import InterruptedBuildError, StageError
 from zbuild.model.mounts import SecretMount
 from zbuild.model.remote import GitOrigin, UrlOrigin

@@ -7,10 +7,11 @@ a matrix, or all of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import UsageError
 from zbuild.base.span import Span
 from zbuild.base.text import did_you_mean

@@ -7,9 +7,9 @@ may lie outside, and then so may the contexts of images that are in it.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.text import did_you_mean
 from zbuild.frontend.contexts import ContextError, context_name, parse_context
 from zbuild.frontend.paths import is_absolute, leads_out, resolve_path

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.frontend.buildfile.extends import resolve_extends
 from zbuild.frontend.buildfile.inline import inline_keys
 from zbuild.frontend.buildfile.matrix import combinations

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.text import did_you_mean
 from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.rebase import rebased

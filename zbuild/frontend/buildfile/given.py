@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import UsageError
 from zbuild.base.span import Span
 from zbuild.base.text import did_you_mean

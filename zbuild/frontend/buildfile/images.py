@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BuildFileError
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise

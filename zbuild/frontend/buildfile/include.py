@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.frontend.buildfile.find import kind_of_file
 from zbuild.frontend.paths import leads_out, resolve_path, workspace_path
 

@@ -8,11 +8,12 @@ Actions).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.text import did_you_mean
 from zbuild.syntax.interpolate import interpolate
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.platform import parse_platform
 from zbuild.frontend.buildfile.secrets import with_agents, with_secrets
 from zbuild.frontend.not_yet import refuse

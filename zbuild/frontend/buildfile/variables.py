@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.text import did_you_mean, shortened
 from zbuild.syntax.interpolate import Plain, resolve_variables, value_of
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence

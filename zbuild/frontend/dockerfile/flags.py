@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.text import did_you_mean
 from zbuild.syntax.word_parts import SPACE
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.base.span import Span
 from zbuild.frontend.dockerfile import settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.span import Span
 
 _LEADING_TABS = re.compile("^\t+", re.MULTILINE)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BuildFileError
 from zbuild.syntax.nodes import Mapping, Scalar, Sequence, scalars_of
 

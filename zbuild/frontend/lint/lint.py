@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError
 from zbuild.base.text import shortened

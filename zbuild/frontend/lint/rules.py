@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from zbuild.base.dataclass import dataclass
 from zbuild.frontend.lint import stage_rules, statement_rules
 
 if TYPE_CHECKING:

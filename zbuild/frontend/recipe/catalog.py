@@ -6,10 +6,10 @@ A recipe is a folder `NAME/` with `recipe.yaml` (what it is called, takes and is
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError
 from zbuild.base.span import Span

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import posixpath
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from zbuild.base.dataclass import dataclass
 from zbuild.frontend.recipe.detect import detect_recipe
 from zbuild.frontend.recipe.programs import Program, package_homes, programs
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostics
 from zbuild.frontend.paths import relative_path
 from zbuild.frontend.printing import Printed, duration_text, unsaid
