@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from dataclasses import Field, dataclass
+    from dataclasses import Field, dataclass  # noqa: TID251 - what it is to type checkers
     from typing import Any
 
     Fields = tuple[Field[Any], ...]
@@ -28,7 +28,7 @@ else:
 
 __all__ = ["dataclass"]
 
-_COLLECT = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)
+_COLLECT = dataclasses.dataclass(init=False, repr=False, eq=False, slots=True)  # noqa: TID251 - what is left of it
 
 
 def _with_methods(cls: type, *, frozen: bool, eq: bool) -> type:
