@@ -9,6 +9,7 @@ from zbuild.base.dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
+    from pathlib import Path
 
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
@@ -172,6 +173,22 @@ class Backend(Protocol):
 
         `tags_last`: no tag is set before all blobs and manifests are in their repositories. Raises RegistryError,
         ImageGoneError before anything is pushed. Called under the workspace's lock.
+        """
+        ...
+
+    def export(self, image_ids: Sequence[str], folder: Path, *, without: Collection[str] = ()) -> tuple[str, ...]:
+        """Write images to a folder as one OCI image layout, and return the digests of their manifests, in order.
+
+        Manifests and configs are those of the store, byte for byte; layers are plain tars, named by their diff ids,
+        and those `without` are left out. A layout that is there is added to. Raises ImageGoneError, BackendError.
+        """
+        ...
+
+    def load(self, folder: Path, digest: str, key: str, names: Sequence[str] = ()) -> str:
+        """Bring the image of an image layout whose manifest has that digest into the store, and return its id.
+
+        Layers are plain tars; those that the store has need not be in the layout. It bears the names, without any the
+        backend's own for the key. On return it is durable. Raises BackendError when something is missing or false.
         """
         ...
 

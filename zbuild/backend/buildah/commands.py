@@ -116,6 +116,11 @@ def pull_folder(folder: str) -> Command:
     return _buildah("pull", "--quiet", f"dir:{folder}")
 
 
+def export_folder(image_id: str, folder: str) -> Command:
+    """Write an image to a folder as the transport `dir` has it, its layers as plain tars."""
+    return _buildah("push", "--quiet", "--disable-compression", image_id, f"dir:{folder}")
+
+
 def config(container: str, flags: Sequence[str]) -> Command:
     """Change a container's configuration."""
     return _buildah("config", *flags, container)

@@ -17,8 +17,8 @@ from zbuild.backend.buildah import commands
 if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
 
-_VERSION = "Directory Transport Version: 1.1\n"
-_UNPACKED = {
+DIR_VERSION = "Directory Transport Version: 1.1\n"
+UNPACKED = {
     "application/vnd.docker.distribution.manifest.v2+json": "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.oci.image.manifest.v1+json": "application/vnd.oci.image.layer.v1.tar",
 }
@@ -56,7 +56,11 @@ class PlainImages:
         digest = hashlib.sha256(data).hexdigest()
         manifest = _with_config(manifest, f"sha256:{digest}", len(data), config["rootfs"]["diff_ids"])
         with tempfile.TemporaryDirectory(prefix="zbuild-") as folder:
-            for file, content in (("version", _VERSION.encode()), (digest, data), ("manifest.json", _json(manifest))):
+            for file, content in (
+                ("version", DIR_VERSION.encode()),
+                (digest, data),
+                ("manifest.json", _json(manifest)),
+            ):
                 (Path(folder) / file).write_bytes(content)
             image_id = self._engine.call(commands.pull_folder(folder)).split()[-1].removeprefix("sha256:")
         self._engine.call(commands.tag(image_id, [name]))
@@ -65,7 +69,7 @@ class PlainImages:
 
 def _with_config(manifest: dict[str, Any], digest: str, size: int, diff_ids: list[str]) -> dict[str, Any]:
     """Return a manifest of another configuration, its layers named by their diff ids."""
-    kind = _UNPACKED.get(manifest.get("mediaType", ""), _UNPACKED["application/vnd.oci.image.manifest.v1+json"])
+    kind = UNPACKED.get(manifest.get("mediaType", ""), UNPACKED["application/vnd.oci.image.manifest.v1+json"])
     layers = [{"mediaType": kind, "digest": diff_id, "size": 0} for diff_id in diff_ids]
     return {**manifest, "config": {**manifest["config"], "digest": digest, "size": size}, "layers": layers}
 

@@ -43,11 +43,12 @@ class StoredContainer:
 
 @dataclass(frozen=True, slots=True)
 class StoredLayer:
-    """A line of layers.json: id, the layer below it ("": none), and the bytes of its content, unpacked as a tar."""
+    """A line of layers.json: id, the layer below it ("": none), the bytes of its content as a plain tar, its digest."""
 
     id: str
     parent: str
     size: int
+    diff_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,18 @@ class Store:
     def config(self, image_id: str) -> dict[str, Any]:
         """Return an image's config JSON as it is stored. Raises ImageGoneError."""
         manifest = self.manifest(image_id)
-        config: dict[str, Any] = self._image_data(image_id, _encoded(manifest["config"]["digest"]))
+        config: dict[str, Any] = self._image_json(image_id, _encoded(manifest["config"]["digest"]))
         return config
 
     def manifest(self, image_id: str) -> dict[str, Any]:
         """Return an image's manifest JSON as it is stored. Raises ImageGoneError."""
-        manifest: dict[str, Any] = self._image_data(image_id, "manifest")
+        manifest: dict[str, Any] = self._image_json(image_id, "manifest")
         return manifest
+
+    def image_bytes(self, image_id: str) -> tuple[bytes, bytes]:
+        """Return an image's manifest and config, byte for byte. Raises ImageGoneError."""
+        config = self.manifest(image_id)["config"]["digest"]
+        return self._image_data(image_id, "manifest"), self._image_data(image_id, _encoded(config))
 
     def size(self, image: StoredImage) -> int:
         """Return the bytes of all layers of an image, unpacked as tars."""
@@ -101,15 +107,19 @@ class Store:
     def _file(self, kind: str) -> Path:
         return self.graphroot / f"{self.driver}-{kind}" / f"{kind}.json"
 
-    def _image_data(self, image_id: str, name: str) -> Any:  # noqa: ANN401 - whatever JSON is in it
+    def _image_json(self, image_id: str, name: str) -> Any:  # noqa: ANN401 - whatever JSON is in it
         try:
-            return json.loads((self.graphroot / f"{self.driver}-images" / image_id / name).read_bytes())
+            return json.loads(self._image_data(image_id, name))
+        except ValueError as error:
+            raise _broken(image_id, error) from None
+
+    def _image_data(self, image_id: str, name: str) -> bytes:
+        try:
+            return (self.graphroot / f"{self.driver}-images" / image_id / name).read_bytes()
         except FileNotFoundError:
             raise ImageGoneError("image-gone", f"the image {image_id[:12]} is no longer in the store") from None
-        except (OSError, ValueError) as error:
-            raise ImageGoneError(
-                "image-broken", f"the image {image_id[:12]} is damaged in the store: {error}"
-            ) from None
+        except OSError as error:
+            raise _broken(image_id, error) from None
 
     def _read_list(self, file: Path) -> list[dict[str, Any]]:
         try:
@@ -127,6 +137,10 @@ def layers_of(image: StoredImage, layers: Mapping[str, StoredLayer]) -> Iterator
     while layer:
         yield layer
         layer = layers.get(layer.parent)
+
+
+def _broken(image_id: str, error: Exception) -> ImageGoneError:
+    return ImageGoneError("image-broken", f"the image {image_id[:12]} is damaged in the store: {error}")
 
 
 def stamp_of(path: str) -> tuple[str, int, int, int]:
@@ -153,7 +167,9 @@ def _container(entry: dict[str, Any]) -> StoredContainer:
 
 
 def _layer(entry: dict[str, Any]) -> StoredLayer:
-    return StoredLayer(entry["id"], entry.get("parent", ""), int(entry.get("diff-size") or 0))
+    return StoredLayer(
+        entry["id"], entry.get("parent", ""), int(entry.get("diff-size") or 0), entry.get("diff-digest", "")
+    )
 
 
 def _encoded(key: str) -> str:

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from zbuild.backend.digests import digest_exports, digest_selections
@@ -22,7 +23,7 @@ from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import RegistryError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.fake.images import FakeImage
@@ -62,18 +63,23 @@ class FakeBackend:
     def build(self, order: StageBuild, emit: Emit) -> StageResult:
         """Carry out a stage's steps in a folder and keep it as an image. Raises StageError, ImageGoneError."""
         stage = FakeStage(self._images, order, self._stop)
-        work = self._work / f"{os.getpid()}-{next(self._counter)}"
-        work.mkdir(parents=True)
-        try:
+        with self._new_folder() as work:
             with Transcript(order, emit) as transcript, Rootfs(os.fsencode(work)) as root:
                 seconds = stage.carry_out(root, transcript)
             exports = digest_exports(os.fsencode(work), order.exports)
             image = self._images.add(work, stage.layers_below, order.config, str(order.platform))
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
         self._images.tag(image.id, order.names or (_OWN + order.key,))
         layers, copied = image.layers, tuple(stage.copied)
         return StageResult(image.id, image.digest, layers, image.size, len(layers), seconds, exports, copied)
+
+    @contextmanager
+    def _new_folder(self) -> Iterator[Path]:
+        work = self._work / f"{os.getpid()}-{next(self._counter)}"
+        work.mkdir(parents=True)
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
@@ -117,6 +123,17 @@ class FakeBackend:
         self._registry.write_text(json.dumps(held | digests))
         for order in orders:
             pushed(order, digests[order.reference])
+
+    def export(self, image_ids: Sequence[str], folder: Path, *, without: Collection[str] = ()) -> tuple[str, ...]:
+        """Write images to a folder as one OCI image layout. Raises ImageGoneError."""
+        return tuple(self._images.export(image_id, folder, without) for image_id in image_ids)
+
+    def load(self, folder: Path, digest: str, key: str, names: Sequence[str] = ()) -> str:
+        """Bring an image of a layout into the store. Raises BackendError."""
+        with self._new_folder() as work:
+            image_id = self._images.load(folder, digest, work)
+        self._images.tag(image_id, names or (_OWN + key,))
+        return image_id
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove working folders, own-named images that are not kept, and those of unfinished orders."""

@@ -1,23 +1,30 @@
-"""Images as folders: `<folder>/images.json` lists them, `<folder>/<id>` holds an image's files."""
+"""Images as folders: `<folder>/images.json` lists them, `<folder>/<id>` holds an image's files.
+
+`<folder>/layers/` holds each layer as a tar. A layer is all files of its image, those of the layers below included.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+import tarfile
 import threading
 import time
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.dataclass import dataclass
-from zbuild.base.digest import sha256
-from zbuild.base.errors import ImageGoneError
+from zbuild.base.errors import BackendError, ImageGoneError
 from zbuild.model.image_config import HealthConfig, ImageConfig
+from zbuild.oci.layout import ImageBlobs, Layout, LayoutError, sha256_digest, unpacked_image
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
     from typing import Any
+
+_CONFIG = "application/vnd.oci.image.config.v1+json"
+_LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,25 @@ class FakeImage:
 
     @property
     def digest(self) -> str:
-        """What stands for a manifest's digest."""
-        return f"sha256:{sha256((self.id, 'manifest'))}"
+        """The manifest's digest."""
+        return self.blobs.digest
+
+    @property
+    def blobs(self) -> ImageBlobs:
+        """The manifest and config that an image layout has of it."""
+        return image_blobs(self.layers, self.config, self.platform)
+
+
+def image_blobs(layers: tuple[str, ...], config: ImageConfig, platform: str) -> ImageBlobs:
+    """Return a manifest and config of plain tars; the configuration is kept in the fake's own way."""
+    document = {"rootfs": {"type": "layers", "diff_ids": layers}, "fake": asdict(config), "platform": platform}
+    data = json.dumps(document).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "config": {"mediaType": _CONFIG, "digest": sha256_digest(data), "size": len(data)},
+        "layers": [{"mediaType": _LAYER, "digest": layer, "size": 0} for layer in layers],
+    }
+    return ImageBlobs(json.dumps(manifest).encode(), data)
 
 
 class ImageFolder:
@@ -68,13 +92,64 @@ class ImageFolder:
     def add(self, work: Path, below: tuple[str, ...], config: ImageConfig, platform: str) -> FakeImage:
         """Make an image of a folder, which is moved; `below` are the layers of its base."""
         created = time.time()
-        layers = (*below, f"sha256:{sha256((str(work), str(created)))}")
+        layers = (*below, self._pack(work, f"{work} {created}"))
+        return self._keep(work, layers, config, platform)
+
+    def _keep(self, work: Path, layers: tuple[str, ...], config: ImageConfig, platform: str) -> FakeImage:
         size = sum(file.lstat().st_size for file in work.rglob("*"))
-        image = FakeImage(sha256((layers, str(config))), (), layers, config, platform, size, created)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        image_id = image_blobs(layers, config, platform).image_id
+        image = FakeImage(image_id, (), layers, config, platform, size, time.time())
+        shutil.rmtree(self.folder / image.id, ignore_errors=True)
         work.rename(self.folder / image.id)
         self._change(lambda images: {**images, image.id: image})
         return image
+
+    def _pack(self, work: Path, comment: str) -> str:
+        """Make a layer of a folder and return its digest; the comment makes each a layer of its own."""
+        packed = work.with_name(f"{work.name}.tar")
+        with tarfile.open(packed, "w", format=tarfile.PAX_FORMAT, pax_headers={"comment": comment}) as tar:
+            tar.add(work, ".")
+        digest = sha256_digest(packed.read_bytes())
+        self.layer(digest).parent.mkdir(parents=True, exist_ok=True)
+        packed.rename(self.layer(digest))
+        return digest
+
+    def layer(self, digest: str) -> Path:
+        """Return where a layer's tar is, or would be."""
+        return self.folder / "layers" / digest.removeprefix("sha256:")
+
+    def export(self, image_id: str, folder: Path, without: Collection[str]) -> str:
+        """Add an image to a layout and return its manifest's digest. Raises ImageGoneError."""
+        image = self.get(image_id)
+        layout = Layout.create(folder)
+        for layer in image.layers:
+            if layer not in without:
+                shutil.copyfile(self.layer(layer), layout.blob(layer))
+        layout.add(image.blobs)
+        return image.digest
+
+    def load(self, folder: Path, digest: str, work: Path) -> str:
+        """Make an image of a layout, by way of an empty folder. Raises BackendError."""
+        layout = Layout(folder)
+        try:
+            image = unpacked_image(layout, digest)
+            for layer in image.diff_ids:
+                self._take_layer(layout, layer)
+        except LayoutError as error:
+            raise BackendError("bad-layout", str(error)) from error
+        with tarfile.open(self.layer(image.diff_ids[-1])) as tar:
+            tar.extractall(work, filter="fully_trusted")  # noqa: S202 - zbuild packed it, in another store
+        document = json.loads(image.config)
+        return self._keep(work, image.diff_ids, _config(document["fake"]), document["platform"]).id
+
+    def _take_layer(self, layout: Layout, digest: str) -> None:
+        """See that a layer is in the store. Raises LayoutError where it is missing, or false."""
+        if layout.blob(digest).exists():
+            data = layout.read(digest)
+            self.layer(digest).parent.mkdir(parents=True, exist_ok=True)
+            self.layer(digest).write_bytes(data)
+        elif not self.layer(digest).exists():
+            raise LayoutError(f"the layer {digest} is neither in the layout nor in the store")
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image names, taking each from whatever image had it. Raises ImageGoneError."""
@@ -89,8 +164,12 @@ class ImageFolder:
     def remove(self, image_ids: Collection[str]) -> None:
         """Remove images; ones that are gone are no error."""
         self._change(lambda images: {key: image for key, image in images.items() if key not in image_ids})
+        used = {layer for image in self.all().values() for layer in image.layers}
         for image_id in image_ids:
             shutil.rmtree(self.folder / image_id, ignore_errors=True)
+        for layer in (self.folder / "layers").glob("*"):
+            if f"sha256:{layer.name}" not in used:
+                layer.unlink()
 
     def _change(self, change: Callable[[dict[str, FakeImage]], dict[str, FakeImage]]) -> None:
         with self._lock:

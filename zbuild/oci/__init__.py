@@ -1,0 +1,1 @@
+"""OCI formats: what registries and image layouts hold."""
