@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from zbuild.backend.buildah import registry_commands
-from zbuild.backend.loopback import is_loopback
 from zbuild.backend.registry_faults import is_busy, registry_error, said
+from zbuild.base.loopback import is_loopback
 
 PING = 'pinging container registry r.example: Get "https://r.example/v2/": '
 

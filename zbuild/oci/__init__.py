@@ -1,1 +1,1 @@
-"""OCI formats: what registries and image layouts hold."""
+"""OCI formats, what registries and image layouts hold, and the client that speaks to registries."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import registry_commands
-from zbuild.backend.loopback import is_loopback
 from zbuild.backend.registry_faults import registry_error, said
 from zbuild.base.errors import RegistryError
+from zbuild.base.loopback import is_loopback
 
 if TYPE_CHECKING:
     from zbuild.backend.process import Runner

@@ -6,8 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import registry_commands
-from zbuild.backend.loopback import is_loopback
 from zbuild.backend.registry_faults import is_busy, registry_error, said
+from zbuild.base.loopback import is_loopback
 from zbuild.base.reference import parse_reference
 
 if TYPE_CHECKING:

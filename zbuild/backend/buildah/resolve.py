@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.local_names import full_name, image_id_of, is_local, local_names
-from zbuild.backend.loopback import is_loopback
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
+from zbuild.base.loopback import is_loopback
 from zbuild.base.platform import host_platform
 from zbuild.base.reference import parse_reference
 
