@@ -21,7 +21,8 @@ from zbuild.base.reference import Reference, normalise
 from zbuild.oci.credentials import Credentials
 from zbuild.oci.faults import DamagedError, NotInRegistryError
 from zbuild.oci.hosts import Hosts
-from zbuild.oci.manifest import digest_of, encode_json
+from zbuild.oci.layout import sha256_digest
+from zbuild.oci.manifest import encode_json
 from zbuild.oci.media import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from zbuild.oci.registry import Registry
 from zbuild.oci.retries import Limits
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 QUICK = Limits(connect=2, stall=0.4, patience=3, pause=0.01)
 BLOB = bytes(range(256)) * 4096  # 1 MiB
-DIGEST = digest_of(BLOB)
+DIGEST = sha256_digest(BLOB)
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def put_image(client: Registry, reference: Reference, text: str = "hello", archi
         {
             "architecture": architecture,
             "os": "linux",
-            "rootfs": {"type": "layers", "diff_ids": [digest_of(layer)]},
+            "rootfs": {"type": "layers", "diff_ids": [sha256_digest(layer)]},
             "config": {},
         }
     )
@@ -178,7 +179,7 @@ def test_a_blob_of_another_repository_is_not_sent_again(client: Registry, regist
     assert client.has_blob(at(registry, f"{name}/a"), DIGEST)
     client.upload_blob(at(registry, f"{name}/b"), DIGEST, len(BLOB), opened(b"not sent"), mount=name)
     assert client.has_blob(at(registry, f"{name}/b"), DIGEST)
-    assert not client.mount_blob(at(registry, f"{name}/c"), digest_of(b"of nobody"), name)
+    assert not client.mount_blob(at(registry, f"{name}/c"), sha256_digest(b"of nobody"), name)
 
 
 def test_tags_come_in_pages(client: Registry, registry: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:

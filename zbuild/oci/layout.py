@@ -8,6 +8,7 @@ import re
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.dataclass import dataclass
+from zbuild.oci.media import OCI_INDEX, OCI_MANIFEST
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 Json: TypeAlias = "dict[str, Any]"
 Descriptor: TypeAlias = "dict[str, Any]"  # mediaType, digest, size, and maybe annotations
 
-OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-_INDEX = "application/vnd.oci.image.index.v1+json"
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -131,7 +130,7 @@ class Layout:
         return ImageBlobs(manifest, self.read(config))
 
     def _write_index(self, manifests: list[Descriptor]) -> None:
-        index = {"schemaVersion": 2, "mediaType": _INDEX, "manifests": manifests}
+        index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
         (self.folder / "index.json").write_text(json.dumps(index))
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
 from zbuild.base.dataclass import dataclass
+from zbuild.oci.layout import sha256_digest
 from zbuild.oci.media import (
     DOCKER_LIST,
     DOCKER_MANIFEST,
@@ -55,22 +55,17 @@ class Manifest:
         return Descriptor(self.media_type, self.digest, len(self.raw))
 
 
-def digest_of(data: bytes) -> str:
-    """Return `sha256:…` of some bytes."""
-    return f"sha256:{hashlib.sha256(data).hexdigest()}"
-
-
 def read_manifest(raw: bytes, told_type: str = "") -> Manifest:
     """Return a manifest; its type is the one it tells itself, or that it was sent as, or that its parts show."""
     try:
         document = json.loads(raw)
         own = str(document.get("mediaType") or "")
     except (ValueError, AttributeError):
-        return Manifest(raw, told_type, digest_of(raw))
+        return Manifest(raw, told_type, sha256_digest(raw))
     shown = OCI_INDEX if "manifests" in document else OCI_MANIFEST
     told = told_type.partition(";")[0].strip()
     known = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
-    return Manifest(raw, own or (told if told in known else shown), digest_of(raw))
+    return Manifest(raw, own or (told if told in known else shown), sha256_digest(raw))
 
 
 def encode_json(document: object) -> bytes:

@@ -12,7 +12,8 @@ from urllib.parse import quote, urlencode
 
 from zbuild.oci.downloads import Download
 from zbuild.oci.faults import DamagedError, NotInRegistryError
-from zbuild.oci.manifest import digest_of, read_manifest
+from zbuild.oci.layout import sha256_digest
+from zbuild.oci.manifest import read_manifest
 from zbuild.oci.media import MANIFESTS, Descriptor
 from zbuild.oci.messages import Request
 from zbuild.oci.platforms import choose
@@ -147,7 +148,7 @@ class Registry:
 
     def put_blob(self, repository: Reference, data: bytes) -> str:
         """Send a small blob, unless the repository has it; return its digest."""
-        digest = digest_of(data)
+        digest = sha256_digest(data)
         if not self.has_blob(repository, digest):
             self.upload_blob(repository, digest, len(data), bytes_opener(data))
         return digest
@@ -171,7 +172,7 @@ class Registry:
         return tuple(str(tag) for page in pages for tag in _object(page, what).get("tags") or ())
 
     def _put(self, reference: Reference, raw: bytes, media_type: str) -> tuple[str, Answer]:
-        place, digest = self._hosts.place(reference), digest_of(raw)
+        place, digest = self._hosts.place(reference), sha256_digest(raw)
         if reference.digest not in ("", digest):
             raise DamagedError("registry-damaged", f"cannot push {reference}: the manifest is {digest}")
         request = Request(

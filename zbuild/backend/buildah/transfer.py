@@ -16,7 +16,8 @@ from zbuild.backend.buildah.plain_images import DIR_VERSION, UNPACKED
 from zbuild.backend.buildah.store import layers_of
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.base.errors import BackendError
-from zbuild.oci.layout import OCI_MANIFEST, ImageBlobs, Layout, LayoutError, unpacked_image, with_layers
+from zbuild.oci.layout import ImageBlobs, Layout, LayoutError, unpacked_image, with_layers
+from zbuild.oci.media import OCI_MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
