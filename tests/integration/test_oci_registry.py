@@ -24,6 +24,7 @@ from zbuild.oci.hosts import Hosts
 from zbuild.oci.layout import sha256_digest
 from zbuild.oci.manifest import encode_json
 from zbuild.oci.media import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
+from zbuild.oci.referrers import Attachment, referrers_index
 from zbuild.oci.registry import Registry
 from zbuild.oci.retries import Limits
 
@@ -372,3 +373,47 @@ def test_many_threads_share_a_client(client: Registry, registry: str, name: str)
         thread.join()
     assert len(found) == 80
     assert len(set(found)) == 1
+
+
+SBOM = Attachment(b'{"a": 1}', "application/x.sbom+json", "application/x.sbom", (("made.by", "zbuild"),))
+NOTE = Attachment(b"{}", "application/x.note+json", "application/x.note")
+
+
+def test_what_is_attached_is_listed_under_a_tag_where_the_registry_lists_nothing(
+    client: Registry, registry: str, name: str
+) -> None:
+    reference = at(registry, name)
+    put = put_image(client, reference)
+    subject = by_digest(reference, put.digest)
+    assert client.referrers(subject) == ()
+    attached = [client.attach(put, reference, one) for one in (SBOM, NOTE, SBOM)]
+    assert client.referrers(subject) == tuple(attached[:2])
+    (found,) = client.referrers(subject, SBOM.artifact_type)
+    assert found == attached[0]
+    assert dict(found.annotations) == {"made.by": "zbuild"}
+    manifest = client.manifest(by_digest(reference, found.digest))
+    assert manifest.document()["subject"] == put.to_json()
+    (blob,) = manifest.layers()
+    assert b"".join(client.blob(reference, blob.digest, blob.size)) == SBOM.data
+    assert set(client.tags(reference)) == {"1", put.digest.replace(":", "-")}
+
+
+def test_what_is_attached_is_listed_by_the_registry_where_it_can(client: Registry, registry: str, name: str) -> None:
+    reference = at(registry, name)
+    put = put_image(client, reference)
+    entries = [
+        Descriptor(OCI_MANIFEST, sha256_digest(bytes([number])), 3, artifact_type=f"type{number % 2}")
+        for number in range(4)
+    ]
+
+    def listing(_method: str, path: str) -> int | Fault:
+        if "/referrers/" not in path:
+            return 0
+        page = entries[2:] if "page=2" in path else entries[:2]
+        more = () if "page=2" in path else (("Link", f'<{path.partition("?")[0]}?page=2>; rel="next"'),)
+        return Fault(200, (("Content-Type", OCI_INDEX), *more), referrers_index(page))
+
+    with run_faulty(registry, listing) as faulty:
+        subject = by_digest(at(faulty, name), put.digest)
+        assert client.referrers(subject) == tuple(entries)
+        assert client.referrers(subject, "type1") == (entries[1], entries[3])

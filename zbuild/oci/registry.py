@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from zbuild.base.errors import RegistryError
 from zbuild.oci.downloads import Download
 from zbuild.oci.faults import DamagedError, NotInRegistryError
 from zbuild.oci.layout import sha256_digest
 from zbuild.oci.manifest import read_manifest
-from zbuild.oci.media import MANIFESTS, Descriptor
+from zbuild.oci.media import MANIFESTS, OCI_INDEX, OCI_MANIFEST, Descriptor
 from zbuild.oci.messages import Request
 from zbuild.oci.platforms import choose
+from zbuild.oci.referrers import EMPTY, attachment_manifest, fallback_tag, of_type, referrers_index
 from zbuild.oci.retries import Limits
 from zbuild.oci.transport import Transport
 from zbuild.oci.uploads import Upload, bytes_opener, push_scopes
@@ -31,8 +34,10 @@ if TYPE_CHECKING:
     from zbuild.oci.hosts import Hosts, Place
     from zbuild.oci.manifest import Manifest
     from zbuild.oci.messages import Answer
+    from zbuild.oci.referrers import Attachment
 
 _PAGE = 1000
+_RACES = 5  # times that a list which others write to, too, is written before it is given up
 _NEXT = re.compile(r'<([^>]+)>\s*;\s*rel="?next"?')
 
 
@@ -90,7 +95,7 @@ class Registry:
         found = self.manifest(reference)
         if not found.is_index:
             return found.digest
-        entries = self._entries(found, reference)
+        entries = _entries(found, f"cannot read {reference}")
         chosen = choose(entries, platform)
         if chosen is None:
             there = ", ".join(sorted({str(entry.platform) for entry in entries if entry.platform}))
@@ -100,7 +105,8 @@ class Registry:
 
     def put_manifest(self, reference: Reference, raw: bytes, media_type: str) -> str:
         """Put a manifest under a tag, or under its own digest when there is none; return the digest."""
-        return self._put(reference, raw, media_type)[0]
+        self._put(reference, raw, media_type)
+        return sha256_digest(raw)
 
     def delete_manifest(self, reference: Reference) -> None:
         """Delete what a digest stands for; many registries refuse."""
@@ -171,7 +177,50 @@ class Registry:
         pages = self._pages(place, f"/v2/{place.path}/tags/list?n={_PAGE}", what)
         return tuple(str(tag) for page in pages for tag in _object(page, what).get("tags") or ())
 
-    def _put(self, reference: Reference, raw: bytes, media_type: str) -> tuple[str, Answer]:
+    def referrers(self, reference: Reference, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """Return what is attached to an image, which the reference names by its digest."""
+        place = self._hosts.place(reference)
+        query = f"?{urlencode({'artifactType': artifact_type})}" if artifact_type else ""
+        what = f"cannot list what is attached to {reference}"
+        try:
+            pages = list(self._pages(place, f"/v2/{place.path}/referrers/{reference.digest}{query}", what))
+        except NotInRegistryError:  # a registry that does not list them
+            return of_type(self._tagged_referrers(reference), artifact_type)
+        return of_type([entry for page in pages for entry in _entries(read_manifest(page.body), what)], artifact_type)
+
+    def attach(self, subject: Descriptor, repository: Reference, attachment: Attachment) -> Descriptor:
+        """Attach a blob to an image that a repository has; return what names the attachment."""
+        blob, config = (self.put_blob(repository, data) for data in (attachment.data, EMPTY))
+        raw = attachment_manifest(attachment, subject, blob, config)
+        answer = self._put(replace(repository, tag="", digest=""), raw, OCI_MANIFEST)
+        entry = replace(
+            read_manifest(raw).descriptor(),
+            artifact_type=attachment.artifact_type,
+            annotations=attachment.annotations,
+        )
+        if answer.headers.get("oci-subject") != subject.digest:
+            self._tag_referrer(replace(repository, tag="", digest=subject.digest), entry)
+        return entry
+
+    def _tag_referrer(self, subject: Reference, entry: Descriptor) -> None:
+        """Add to the list of a registry that keeps none itself; another client may do so at the same moment."""
+        tagged = replace(subject, tag=fallback_tag(subject.digest), digest="")
+        for _ in range(_RACES):
+            listed = self._tagged_referrers(subject)
+            if any(one.digest == entry.digest for one in listed):
+                return
+            self._put(tagged, referrers_index([*listed, entry]), OCI_INDEX)
+        raise RegistryError("registry-busy", f"cannot attach to {subject}: others attach at the same time")
+
+    def _tagged_referrers(self, subject: Reference) -> tuple[Descriptor, ...]:
+        tagged = replace(subject, tag=fallback_tag(subject.digest), digest="")
+        try:
+            found = self.manifest(tagged)
+        except NotInRegistryError:
+            return ()
+        return _entries(found, f"cannot list what is attached to {subject}")
+
+    def _put(self, reference: Reference, raw: bytes, media_type: str) -> Answer:
         place, digest = self._hosts.place(reference), sha256_digest(raw)
         if reference.digest not in ("", digest):
             raise DamagedError("registry-damaged", f"cannot push {reference}: the manifest is {digest}")
@@ -187,7 +236,7 @@ class Registry:
         told = answer.headers.get("docker-content-digest", digest)
         if told != digest:
             raise DamagedError("registry-damaged", f"{request.what}: the registry made {told} of {digest}")
-        return digest, answer
+        return answer
 
     def _manifest_request(self, method: str, reference: Reference, accept: Sequence[str]) -> Request:
         place = self._hosts.place(reference)
@@ -198,12 +247,6 @@ class Registry:
             scopes=_pull_scopes(place),
         )
 
-    def _entries(self, index: Manifest, reference: Reference) -> tuple[Descriptor, ...]:
-        try:
-            return index.entries()
-        except ValueError as error:
-            raise DamagedError("registry-damaged", f"cannot read {reference}: {error}") from None
-
     def _pages(self, place: Place, url: str, what: str) -> Iterator[Answer]:
         """Yield the answers that hold a list, following `Link` (RFC 8288)."""
         seen = set()
@@ -213,6 +256,13 @@ class Registry:
             yield answer
             following = _NEXT.search(answer.headers.get("link", ""))
             url = following[1] if following else ""
+
+
+def _entries(index: Manifest, what: str) -> tuple[Descriptor, ...]:
+    try:
+        return index.entries()
+    except ValueError as error:
+        raise DamagedError("registry-damaged", f"{what}: {error}") from None
 
 
 def _pull_scopes(place: Place) -> tuple[str, ...]:
