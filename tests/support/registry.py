@@ -18,7 +18,7 @@ log: {{level: error, accesslog: {{disabled: true}}}}
 storage:
   filesystem: {{rootdirectory: {folder}/data}}
   delete: {{enabled: true}}
-http: {{addr: "{address}"}}
+http: {{addr: "{address}"{tls}}}
 {auth}
 """
 USER, PASSWORD = "pusher", "open sesame"
@@ -26,17 +26,22 @@ _HTPASSWD = f"{USER}:$2y$05$abcdefghijklmnopqrstuupx2xBUC4954936wVIjyyPHmUBFu0wC
 
 
 @contextmanager
-def run_registry(folder: Path, *, closed: bool = False) -> Iterator[str]:
+def run_registry(
+    folder: Path, *, closed: bool = False, auth: str = "", tls: tuple[str, str] | None = None
+) -> Iterator[str]:
     """Start a registry with its data in `folder`; yields `host:port`. Speaks plain http.
 
-    A `closed` one wants USER and PASSWORD for everything.
+    A `closed` one wants USER and PASSWORD for everything; `auth` is what its settings say of that otherwise. `tls` are
+    the files of its certificate and key.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     config = folder / "registry.yml"
     (folder / "htpasswd").write_text(_HTPASSWD)
-    auth = f"auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}" if closed else ""
-    config.write_text(_CONFIG.format(folder=folder, address=address, auth=auth))
+    if closed:
+        auth = f"auth: {{htpasswd: {{realm: tests, path: {folder}/htpasswd}}}}"
+    more = f", tls: {{certificate: {tls[0]}, key: {tls[1]}}}" if tls else ""
+    config.write_text(_CONFIG.format(folder=folder, address=address, auth=auth, tls=more))
     with (folder / "registry.log").open("wb") as log:
         process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
     try:

@@ -143,7 +143,9 @@ def test_settings_that_are_no_toml_are_named(tmp_path: Path) -> None:
 
 
 def test_challenges_are_read() -> None:
-    header = 'Bearer realm="https://auth.example/token?a=b, c",service="r \\"x\\"",scope="repository:a:pull", Basic realm=z'
+    header = (
+        'Bearer realm="https://auth.example/token?a=b, c",service="r \\"x\\"",scope="repository:a:pull", Basic realm=z'
+    )
     bearer = {"realm": "https://auth.example/token?a=b, c", "service": 'r "x"', "scope": "repository:a:pull"}
     assert parse_challenges([header]) == (Challenge("bearer", bearer), Challenge("basic", {"realm": "z"}))
     assert parse_challenges(["Negotiate", "Basic"]) == (Challenge("negotiate", {}), Challenge("basic", {}))

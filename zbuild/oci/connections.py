@@ -86,6 +86,7 @@ class Connections:
             def connect(self) -> None:
                 super().connect()
                 sockets.add(self.sock)
+                self.is_verified = True  # or meant not to be: urllib3 would warn of it at each request
 
         class Pool(kind):  # type: ignore[valid-type,misc] # likewise
             ConnectionCls = Connection
