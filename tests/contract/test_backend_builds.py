@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -121,6 +122,40 @@ def test_exports_change_only_with_what_they_select(lab: Lab) -> None:
     assert export() == first
     lab.put("out/app", "another")
     assert export() != first
+
+
+def test_layers_that_hold_the_same_have_one_digest_whenever_they_were_made(lab: Lab) -> None:
+    assert lab.base
+    below = len(lab.base.diff_ids)
+    lab.put("f", "same")
+    steps = (lab.copy("f", dest="/opt/f"), run("/bin/write", "/made", "text"))
+    first = lab.build("one", *steps)
+    file = lab.workspace / "context/f"
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    second = lab.build("two", *steps)
+    assert first.diff_ids != second.diff_ids
+    digest = lab.backend.layers_digest(first.image_id, below)
+    assert digest == lab.backend.layers_digest(second.image_id, below)
+    assert len(digest) == 32
+
+
+@pytest.mark.parametrize(
+    ("content", "change"),
+    [("other", {}), ("same", {"dest": "/opt/g"}), ("same", {"mode": "0600"}), ("same", {"owner": "33"})],
+)
+def test_layers_that_differ_have_other_digests(lab: Lab, content: str, change: dict[str, str]) -> None:
+    assert lab.base
+    lab.put("f", "same")
+    first = lab.build("one", lab.copy("f", dest="/opt/f"))
+    lab.put("f", content)
+    second = lab.build("two", lab.copy("f", **{"dest": "/opt/f"} | change))
+    below = len(lab.base.diff_ids)
+    assert lab.backend.layers_digest(first.image_id, below) != lab.backend.layers_digest(second.image_id, below)
+
+
+def test_layers_of_what_is_not_there(lab: Lab) -> None:
+    with pytest.raises(ImageGoneError):
+        lab.backend.layers_digest("0" * 64, 0)
 
 
 def test_digest_of_what_is_not_there(lab: Lab) -> None:

@@ -114,8 +114,38 @@ def test_going_back_to_what_was_built_before_only_tags(repo: Monorepo, storage: 
 def test_a_change_of_the_base_runs_all_that_stands_on_it(repo: Monorepo) -> None:
     repo.build()
     repo.write("base/ZImagefile", (repo.root / "base/ZImagefile").read_text() + "labels: {a: b}\n")
-    assert repo.plan()["web/0"] == "run"
+    assert repo.plan() == dict.fromkeys(ALL, "run")  # they inherit the label
     assert ran(repo.build()) == ALL
+
+
+def test_a_base_that_comes_out_equal_reruns_nothing_that_starts_from_it(repo: Monorepo, storage: Storage) -> None:
+    repo.build()
+    before = repo.metadata()
+    written = (repo.root / "base/ZImagefile").read_text()
+    repo.write("base/ZImagefile", written.replace("[/bin/busybox", "[/bin/busybox, env, /bin/busybox"))
+    assert repo.plan() == {"base/0": "run", "api/builder": "maybe", "api/1": "maybe", "web/0": "maybe"}
+    assert ran(repo.build()) == {"base/0"}
+    after = repo.metadata()
+    assert after["base"]["image_id"] != before["base"]["image_id"]
+    assert after["web"]["image_id"] == before["web"]["image_id"]
+    explained = repo.zbuild("explain", "web").stdout
+    assert "up to date: base ran again and came out equal (early cutoff)" in explained
+    # What was built on the old base needs its layers, though nothing else does.
+    assert repo.zbuild("cache", "prune").code == 0
+    assert file_in(storage, "localhost/t/web:1", "/www/page.html") == "<p>web"
+    repo.write("web/page.html", "<p>new\n")
+    assert ran(repo.build()) == {"web/0"}
+    assert file_in(storage, "localhost/t/web:1", "/www/page.html") == "<p>new"
+
+
+def test_a_base_built_alone_tells_its_children_what_became_of_it(repo: Monorepo) -> None:
+    repo.build("base")
+    repo.build()
+    assert ran(repo.build("base", "-B")) == {"base/0"}
+    assert ran(repo.build()) == set()
+    repo.write("base/ZImagefile", (repo.root / "base/ZImagefile").read_text().replace("env: {", "env: {A: b, "))
+    assert ran(repo.build("base")) == {"base/0"}
+    assert ran(repo.build()) == ALL - {"base/0"}
 
 
 def test_targets_build_what_they_need_and_no_more(repo: Monorepo, storage: Storage) -> None:

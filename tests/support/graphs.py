@@ -112,7 +112,7 @@ class MemoryRecord:
     own_key: str
     stage: str
     image_id: str
-    diff_ids: tuple[str, ...]
+    content: str
     config: str
     inputs: tuple[tuple[str, str, str], ...]
     exports: tuple[tuple[str, str], ...]
@@ -196,7 +196,7 @@ class World:
             described.own_key,
             name,
             image_id,
-            (f"layer {output}",),
+            f"layers {output}",
             config_text(described.evaluation.config),
             told(described, decisions),
             tuple((selection_id(selection), f"tree {output}") for selection in wanted),

@@ -29,6 +29,7 @@ def record(key: str, **changes: object) -> Record:
         exports=(("s1", "d1"), ("s2", "d2")),
         created=1000.25,
         run_id="run-1",
+        content="c1",
     )
     return replace(made, **changes)  # type: ignore[arg-type] # each test names fields of Record
 

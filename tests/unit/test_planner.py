@@ -1,5 +1,7 @@
 """What runs and what does not, told by plans over a chain of images whose records live in memory."""
 
+from dataclasses import replace
+
 import pytest
 from support.graphs import World, graph_of
 
@@ -65,7 +67,26 @@ def test_a_stage_that_changed_itself_surely_runs(world) -> None:
 def test_a_change_of_the_base_runs_everything_above_it(world, graph) -> None:
     world.build(graph)
     world.sources.contents["/work/base/tools"] = "tools 2"
-    assert world.actions(graph) == {"base": "run", "api/builder": "run", "api": "run", "child": "run"}
+    assert world.actions(graph) == {"base": "run", "api/builder": "maybe", "api": "maybe", "child": "maybe"}
+    assert world.decide(graph)["api/builder"].reason == "runs if its base base comes out different"
+    assert world.build(graph) == ["base", "api/builder", "api", "child"]
+
+
+def test_a_base_that_comes_out_equal_reruns_nothing_that_starts_from_it(world, graph) -> None:
+    world.build(graph, {"base": "the tools"})
+    world.sources.contents["/work/base/tools"] = "tools with a comment"
+    assert world.actions(graph)["api"] == "maybe"
+    assert world.build(graph, {"base": "the tools"}) == ["base"]
+    decisions = world.decide(graph)
+    assert {decision.action for decision in decisions.values()} == {"cached"}
+    assert decisions["api"].reason == "up to date: base ran again and came out equal (early cutoff)"
+
+
+def test_what_a_result_never_told_of_itself_is_asked_before_others_count_as_cached(world, graph) -> None:
+    world.build(graph)
+    last = world.records.latest("base")
+    world.records.kept.append(replace(last, content=""))
+    assert world.actions(graph) == {"base": "cached", "api/builder": "maybe", "api": "maybe", "child": "maybe"}
 
 
 def test_going_back_to_what_was_built_before_runs_nothing(world, graph) -> None:
@@ -192,7 +213,7 @@ def test_a_stage_based_on_one_that_may_run_may_run(world, graph) -> None:
     world.sources.contents["/work/api/main.c"] = "main with a comment"
     decisions = world.decide(graph)
     assert (decisions["api"].action, decisions["child"].action) == ("maybe", "maybe")
-    assert decisions["child"].reason == "runs if its base api does"
+    assert decisions["child"].reason == "runs if its base api comes out different"
     assert world.build(graph, {"api/builder": "the binary"}) == ["api/builder"]
 
 

@@ -82,12 +82,13 @@ def test_the_state_of_an_older_zbuild_is_taken_over(folder: StateFolder, store: 
     store.put(record("a"))
     store.close()
     with sqlite3.connect(folder.database) as older:
-        older.execute("ALTER TABLE records DROP COLUMN used")
+        for column in ("used", "content"):
+            older.execute(f"ALTER TABLE records DROP COLUMN {column}")
         older.execute("DROP INDEX records_image")
         older.execute("PRAGMA user_version = 1")
     older.close()
     for _ in range(2):
         with RecordStore.open(folder, no_notice) as opened:
-            assert opened.get("a") == record("a")
+            assert opened.get("a") == record("a", content="")
             opened.upkeep.note_use(["a"], 90_000.0)
             assert opened.upkeep.last_used() == {"a": 90_000.0}

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.api.names import log_names
+from zbuild.api.results import Results
 from zbuild.api.secrets import GivenSecrets
-from zbuild.backend.protocol import BaseImage, StageBuild
+from zbuild.backend.protocol import StageBuild
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError, StageError
 from zbuild.events.types import StageFinished, StageStarted
-from zbuild.graph.types import FromVertex
 from zbuild.model.mounts import shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection, StageOrigin, takes_from_context
 from zbuild.plan.describe import describe_stage
 from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
-from zbuild.plan.planner import result_of, what
+from zbuild.plan.planner import read_from, what
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
@@ -73,11 +73,12 @@ class StageRunner:
         self._setup = setup
         self._present = present
         self._described = {name: decision.described for name, decision in decisions.items()}
-        self._results: dict[str, Record] = {
+        known = {
             name: decision.record
             for name, decision in decisions.items()
             if decision.action == "cached" and not decision.same_as and isinstance(decision.record, Record)
         }
+        self._results = Results(self._described, setup.records, setup.backend, known)
         self._built: dict[str, Record] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
@@ -92,7 +93,7 @@ class StageRunner:
         started = time.monotonic()
         for _ in range(_ATTEMPTS):
             described = self._described[name]
-            key = fold(described.items, self._resolve)
+            key = fold(described.items, self._results.resolve)
             with self._guard:
                 lock = self._locks[key]
             with lock:
@@ -107,19 +108,6 @@ class StageRunner:
             span=self._described[name].vertex.stage.span,
             hint="let the files come to rest, and build again",
         )
-
-    def _resolve(self, wanted: Pending) -> str:
-        """Return what a finished stage came to, asking the backend for a selection no record tells of yet."""
-        record = self._results[wanted.vertex]
-        known = result_of(record, wanted)
-        if known is not None:
-            return known
-        assert wanted.selection is not None  # noqa: S101 - the identity of an image is always known
-        (digest,) = self._setup.backend.tree_digest(record.image_id, [wanted.selection])
-        name = selection_id(wanted.selection)
-        self._setup.records.add_export(record.key, name, digest)
-        self._results[wanted.vertex] = replace(record, exports=(*record.exports, (name, digest)))
-        return digest
 
     def _reuse(self, name: str, key: str, started: float) -> Finished | None:
         record = self._built.get(key)
@@ -151,7 +139,8 @@ class StageRunner:
             self._setup.backend.remove([result.image_id])
             return None
         seconds = time.monotonic() - started
-        record = self._record(described, key, result, seconds)
+        content = self._results.content(described, result.image_id, result.diff_ids)
+        record = self._record(described, key, result, seconds, content)
         with self._guard:
             self._built[key] = record
             self._present.add(record.image_id)
@@ -163,11 +152,15 @@ class StageRunner:
         decision = self._decisions[name]
         if decision.action != "maybe":
             return decision.reason
-        vertex = decision.described.vertex
-        ran = [source for source in vertex.inputs if self._results[source] in self._built.values()]
-        if isinstance(vertex.base, FromVertex) and vertex.base.vertex in ran:
-            return f"its base {vertex.base.vertex} ran"
-        return f"what it copies from {' and '.join(ran)} came out different"
+        latest = self._setup.records.latest(name)
+        before = set(latest.inputs) if latest else set()
+        described = self._described[name]
+        told = zip(described.items, self._told(described), strict=True)
+        new = {item.value.vertex for item, told in told if isinstance(item.value, Pending) and told not in before}
+        differing = [source for source in described.vertex.inputs if source in new]
+        if not differing:
+            return "no result is recorded for these inputs"
+        return f"{read_from(described.vertex, differing, ' and ')} came out different"
 
     def _order(self, name: str, described: Described, key: str) -> StageBuild:
         vertex = described.vertex
@@ -176,7 +169,7 @@ class StageRunner:
             stage=name,
             key=key,
             platform=vertex.platform,
-            base=self._base(described),
+            base=self._results.base(described),
             steps=described.evaluation.steps,
             config=described.evaluation.config,
             names=self._setup.names.get(name, ()),
@@ -188,14 +181,6 @@ class StageRunner:
             secrets=self._setup.given.secrets_of(settings),
             agents=self._setup.given.agents_of(settings),
         )
-
-    def _base(self, described: Described) -> BaseImage | None:
-        base = described.vertex.base
-        if isinstance(base, FromVertex):
-            record = self._results[base.vertex]
-            config = self._described[base.vertex].evaluation.config
-            return BaseImage(record.image_id, record.digest, config, record.diff_ids)
-        return described.base if isinstance(described.base, BaseImage) else None
 
     def _images(self, described: Described) -> dict[str, str]:
         """Return the image ids behind the names that this stage's steps read files from."""
@@ -246,10 +231,16 @@ class StageRunner:
         vertex = self._described[name].vertex
         return describe_stage(vertex, dict(self._described), self._setup.sources, self._setup.backend.name)
 
-    def _record(self, described: Described, key: str, result: StageResult, seconds: float) -> Record:
-        told = tuple(
+    def _told(self, described: Described) -> tuple[tuple[str, str, str], ...]:
+        """Return the material of a stage as records keep it, for `explain`."""
+        return tuple(
             (item.instruction, what(item.what, item.value), self._value(item.value)) for item in described.items
         )
+
+    def _value(self, value: str | Pending) -> str:
+        return self._results.resolve(value) if isinstance(value, Pending) else value
+
+    def _record(self, described: Described, key: str, result: StageResult, seconds: float, content: str) -> Record:
         return Record(
             key=key,
             static_key=described.static_key,
@@ -265,14 +256,12 @@ class StageRunner:
             layer_count=result.layer_count,
             seconds=seconds,
             step_seconds=result.seconds,
-            inputs=told,
+            inputs=self._told(described),
             exports=tuple((selection_id(selection), digest) for selection, digest in result.exports),
             created=time.time(),
             run_id=self._setup.logs.rpartition("/")[2],
+            content=content,
         )
-
-    def _value(self, value: str | Pending) -> str:
-        return self._resolve(value) if isinstance(value, Pending) else value
 
 
 def _read_by(described: Described) -> Iterator[tuple[CopyStep | RunStep, Origin]]:

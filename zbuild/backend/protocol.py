@@ -146,6 +146,13 @@ class Backend(Protocol):
         """Digest what each selection takes from an image (as COPY --from would)."""
         ...
 
+    def layers_digest(self, image_id: str, below: int) -> str:
+        """Digest what an image's layers add up to, times aside, but for its lowest `below` ones: 32 hex digits.
+
+        "" where layers cannot be read one by one. Raises ImageGoneError, BackendError.
+        """
+        ...
+
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names; cheap enough to call in every run."""
         ...

@@ -42,7 +42,7 @@ def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOption
     """Say what a build would do, and why.
 
     Nothing is built or pulled. A stage would 'run', is 'cached', is 'pulled' from a remote cache, or runs 'maybe':
-    only if what it copies from a stage that runs comes out different. Times are those of the last run.
+    only if its base, or what it copies from a stage that runs, comes out different. Times are those of the last run.
     """
     tell_notices(workspace, targets, options)
     plan = workspace.plan(targets, options)

@@ -215,6 +215,6 @@ def selection_id(selection: Selection) -> str:
     return xxh((selection.sources, selection.exclude, selection.parents))
 
 
-def identity(diff_ids: tuple[str, ...], config: str) -> str:
-    """Return what a stage's result is to those who start from it: its layers and its configuration."""
-    return xxh((diff_ids, config))
+def identity(content: str, config: str) -> str:
+    """Return what a stage's result is to those who start from it: what its layers hold, and its configuration."""
+    return xxh((content, config))

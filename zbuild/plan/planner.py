@@ -15,7 +15,7 @@ from zbuild.plan.types import Plan, PlannedStage
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from zbuild.graph.types import Graph
+    from zbuild.graph.types import Graph, Vertex
     from zbuild.plan.describe import Described
     from zbuild.plan.types import Change, PlanAction
 
@@ -28,7 +28,7 @@ class Recorded(Protocol):
     @property
     def image_id(self) -> str: ...  # noqa: D102
     @property
-    def diff_ids(self) -> tuple[str, ...]: ...  # noqa: D102
+    def content(self) -> str: ...  # noqa: D102
     @property
     def config(self) -> str: ...  # noqa: D102
     @property
@@ -111,7 +111,7 @@ def result_of(record: Recorded | None, wanted: Pending) -> str | None:
     if record is None:
         return None
     if wanted.selection is None:
-        return identity(record.diff_ids, record.config)
+        return identity(record.content, record.config) if record.content else None
     return dict(record.exports).get(selection_id(wanted.selection))
 
 
@@ -157,6 +157,10 @@ class _Demand:
         wanted = list(self._decisions) if self._always else [*self._graph.roots, *after, *self._no_cache()]
         self._require(wanted)
         used = reachable(wanted, self._edges)
+        unsure = [name for name in self._edges if name in used and self._unsure(name)]
+        self._running.update(unsure)
+        for name in unsure:
+            self._require(self._edges[name])
         grown = True
         while grown:
             # A stage that reads one that runs may come out different; whatever it needs must then be there, too.
@@ -171,6 +175,16 @@ class _Demand:
                 self._require(self._edges[name])
         for name in self._edges:
             self._tell(name)
+
+    def _unsure(self, name: str) -> list[str]:
+        """Return the stages whose present results have never been asked for what this one reads of them."""
+        read = pending(self._decisions[name].described.items)
+        known = [(wanted, self._decisions[wanted.vertex].record) for wanted in read]
+        return [
+            wanted.vertex
+            for wanted, record in known
+            if record is not None and record.image_id in self._present and result_of(record, wanted) is None
+        ]
 
     def _no_cache(self) -> list[str]:
         return [vertex.id for vertex in self._graph.vertices if vertex.settings.no_cache]
@@ -214,7 +228,8 @@ class _Demand:
 
     def _running_reason(self, name: str, decision: Decision, latest: Recorded | None) -> tuple[PlanAction, str]:
         vertex = decision.described.vertex
-        running = [source for source in self._edges[name] if source in self._running]
+        deciding = self._running.union(self._unsure(name))
+        running = [source for source in self._edges[name] if source in deciding]
         if self._always or vertex.settings.no_cache:
             return "run", "asked to run everything (-B)" if self._always else "no_cache is set"
         if decision.record is not None and decision.record.image_id not in self._present:
@@ -222,17 +237,22 @@ class _Demand:
         image = decision.described.base
         if isinstance(vertex.base, FromReference) and image and not image.digest and latest is not None:
             return "maybe", f"runs unless its base {vertex.base.reference}, which is not here, still is the same"
-        base = vertex.base.vertex if isinstance(vertex.base, FromVertex) else ""
-        if base in running and self._decisions[base].action == "run":
-            return "run", f"its base {base} runs"
         if running and (decision.record is not None or self._records.has_own(decision.described.own_key)):
-            copied = f"what it copies from {' or '.join(running)} comes out different"
-            return "maybe", "runs if " + (f"its base {base} does" if base in running else copied)
+            return "maybe", f"runs if {read_from(vertex, running, ' or ')} comes out different"
         return "run", self._difference(decision) if latest is not None else "never built here"
 
     def _difference(self, decision: Decision) -> str:
         settled = [change for change in decision.changes if change.new != "?"]
         return short_reason(settled) if settled else "no result is recorded for these inputs"
+
+
+def read_from(vertex: Vertex, sources: Sequence[str], joined: str) -> str:
+    """Say what a stage reads of others: its base, and what it copies."""
+    base = vertex.base.vertex if isinstance(vertex.base, FromVertex) else ""
+    copied = [source for source in sources if source != base]
+    parts = [f"its base {base}"] if base in sources else []
+    parts += [f"what it copies from {joined.join(copied)}"] if copied else []
+    return joined.join(parts)
 
 
 def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records, backend: str) -> Plan:

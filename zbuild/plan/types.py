@@ -13,8 +13,9 @@ PlanAction: TypeAlias = Literal["run", "maybe", "cached", "pulled"]
 class PlannedStage:
     """One stage of a plan.
 
-    `maybe`: it runs only if what it copies from a stage that runs comes out different (early cutoff); `reason` says
-    which. `image` and `stage` are the two parts of what it is called: the image's name, and the stage's name or index.
+    `maybe`: it runs only if its base, or what it copies from a stage that runs, comes out different (early cutoff);
+    `reason` says which. `image` and `stage` are the two parts of what it is called: the image's name, and the stage's
+    name or index.
     `key` is the key its result will be recorded under, "" where it depends on results still to come.
     `seconds` is what it took the last time, None when it never ran. `depends` are ids of stages it waits for.
     """

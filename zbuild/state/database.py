@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from zbuild.state.record import Row
 
-SCHEMA = 2
+SCHEMA = 3
 _APPLICATION = 0x7A627569  # "zbui": tells our files from other programs'
 _BUSY_SECONDS = 10.0
 _IMAGE_INDEX = "CREATE INDEX records_image ON records (backend, stage, image_id)"
@@ -27,7 +27,8 @@ _CREATE = (
         stage TEXT NOT NULL, backend TEXT NOT NULL, platform TEXT NOT NULL, image_id TEXT NOT NULL,
         digest TEXT NOT NULL, diff_ids TEXT NOT NULL, config TEXT NOT NULL, size INTEGER NOT NULL,
         layer_count INTEGER NOT NULL, seconds REAL NOT NULL, step_seconds TEXT NOT NULL, inputs TEXT NOT NULL,
-        created REAL NOT NULL, run_id TEXT NOT NULL, used REAL NOT NULL DEFAULT 0
+        created REAL NOT NULL, run_id TEXT NOT NULL, used REAL NOT NULL DEFAULT 0,
+        content TEXT NOT NULL DEFAULT ''
     ) STRICT""",
     "CREATE INDEX records_static_key ON records (static_key)",
     "CREATE INDEX records_own_key ON records (own_key)",
@@ -46,7 +47,10 @@ _CREATE = (
     f"PRAGMA user_version = {SCHEMA}",
 )
 # What makes each older version the next one.
-_UPGRADES = {1: ("ALTER TABLE records ADD COLUMN used REAL NOT NULL DEFAULT 0", _IMAGE_INDEX)}
+_UPGRADES: dict[int, tuple[str, ...]] = {
+    1: ("ALTER TABLE records ADD COLUMN used REAL NOT NULL DEFAULT 0", _IMAGE_INDEX),
+    2: ("ALTER TABLE records ADD COLUMN content TEXT NOT NULL DEFAULT ''",),
+}
 
 
 class _DamagedError(Exception):

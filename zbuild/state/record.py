@@ -21,6 +21,7 @@ class Record:
     `stage` is the vertex's id, `config` canonical JSON, `size` bytes over all layers. `seconds` is the whole stage's
     time, `step_seconds` each step's. `inputs` are (instruction, what, value) for `explain`; `exports` are
     (selection id, tree digest); `created` is unix time, for people: what is newest is told by the order of writing.
+    `content` names what all layers hold, times aside; "" until a stage that starts from this one asks for it.
     """
 
     key: str
@@ -41,6 +42,7 @@ class Record:
     exports: tuple[tuple[str, str], ...]
     created: float
     run_id: str
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class BegunOrder:
 # The columns of the table `records`, in the order of `to_row` and `from_row`; exports have a table of their own.
 COLUMNS = (
     "key, static_key, own_key, stage, backend, platform, image_id, digest, diff_ids, config, size, layer_count, "
-    "seconds, step_seconds, inputs, created, run_id"
+    "seconds, step_seconds, inputs, created, run_id, content"
 )
 
 
@@ -65,13 +67,14 @@ def to_row(record: Record) -> Row:
         *(record.key, record.static_key, record.own_key, record.stage, record.backend, record.platform),
         *(record.image_id, record.digest, _dump(record.diff_ids), record.config, record.size, record.layer_count),
         *(record.seconds, _dump(record.step_seconds), _dump(record.inputs), record.created, record.run_id),
+        record.content,
     )
 
 
 def from_row(row: Row) -> Record:
     """Return the record of `COLUMNS` and, after them, its exports as a JSON list of pairs."""
     key, static_key, own_key, stage, backend, platform, image_id, digest = row[:8]
-    diff_ids, config, size, layer_count, seconds, step_seconds, inputs, created, run_id, exports = row[8:]
+    diff_ids, config, size, layer_count, seconds, step_seconds, inputs, created, run_id, content, exports = row[8:]
     return Record(
         key=key,
         static_key=static_key,
@@ -91,6 +94,7 @@ def from_row(row: Row) -> Record:
         exports=tuple(map(tuple, json.loads(exports))),
         created=created,
         run_id=run_id,
+        content=content,
     )
 
 

@@ -125,6 +125,10 @@ class RecordStore:
         sql = "INSERT OR REPLACE INTO exports SELECT key, ?, ? FROM records WHERE key = ?"
         self._database.change((sql, (selection, digest, key)))
 
+    def set_content(self, key: str, content: str) -> None:
+        """Add to a record what its layers hold; without a record it has no effect."""
+        self._database.change(("UPDATE records SET content = ? WHERE key = ?", (content, key)))
+
     def _select(self, column: str, values: Collection[str]) -> Iterator[Record]:
         """Iterate over the records with one of the values in a column, oldest first, by one query."""
         sql = f"{_SELECT} WHERE {column} IN (SELECT value FROM json_each(?)) ORDER BY seq"  # noqa: S608 - constants

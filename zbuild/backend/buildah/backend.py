@@ -17,6 +17,7 @@ from zbuild.backend.buildah.store import stamp_of
 from zbuild.backend.buildah.sweep import sweep
 from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
+from zbuild.backend.layer_digest import digest_layers
 from zbuild.backend.process import Runner
 from zbuild.backend.protocol import Capabilities
 
@@ -72,6 +73,14 @@ class BuildahBackend:
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
         return digest_selections(self._roots.root(image_id), selections)
+
+    def layers_digest(self, image_id: str, below: int) -> str:
+        """Digest what an image's upper layers add up to. Raises ImageGoneError, BackendError."""
+        folders = self._engine.store.layer_folders(image_id)
+        try:
+            return digest_layers(map(bytes, folders[below:])) if folders else ""
+        except OSError as error:
+            raise system_error(error, f"cannot read the layers of {image_id[:12]}") from error
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names."""

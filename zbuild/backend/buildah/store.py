@@ -100,6 +100,15 @@ class Store:
         """Return the bytes of all layers of an image, unpacked as tars."""
         return sum(layer.size for layer in layers_of(image, self.layers()))
 
+    def layer_folders(self, image_id: str) -> list[Path]:
+        """Return what holds each layer of an image, the lowest first; nothing where this driver has no such folders.
+
+        Raises ImageGoneError.
+        """
+        layers = list(layers_of(self.image(image_id), self.layers()))
+        folders = [self.graphroot / self.driver / layer.id / "diff" for layer in reversed(layers)]
+        return folders if self.driver == "overlay" and all(folder.is_dir() for folder in folders) else []
+
     def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return (path, size, mtime_ns, inode) of images.json, all zero while there is none."""
         return (stamp_of(str(self._file("images"))),)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from zbuild.backend.digests import digest_exports, digest_selections
 from zbuild.backend.fake.images import ImageFolder
 from zbuild.backend.fake.stage import FakeStage
+from zbuild.backend.layer_digest import digest_layers
 from zbuild.backend.local_names import image_id_of, local_names
 from zbuild.backend.protocol import BaseImage, Capabilities, ImageUse, StageResult
 from zbuild.backend.rootfs import Rootfs
@@ -84,6 +85,10 @@ class FakeBackend:
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
         return digest_selections(os.fsencode(self._images.root(image_id)), selections)
+
+    def layers_digest(self, image_id: str, below: int) -> str:  # noqa: ARG002 - each image has all its files
+        """Digest an image's files. Raises ImageGoneError."""
+        return digest_layers([os.fsencode(self._images.root(image_id))])
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image, id → names."""

@@ -1,0 +1,88 @@
+"""What the stages of a run came to, as those who read them see it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zbuild.backend.protocol import BaseImage
+from zbuild.base.digest import xxh
+from zbuild.graph.types import FromVertex
+from zbuild.plan.key import identity, pending, selection_id
+from zbuild.plan.planner import result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from zbuild.backend.protocol import Backend
+    from zbuild.plan.describe import Described
+    from zbuild.plan.key import Pending
+    from zbuild.state.record import Record
+    from zbuild.state.records import RecordStore
+
+
+class Results:
+    """The records of finished stages by name; what they do not tell is asked of the backend, and added to them."""
+
+    def __init__(
+        self, described: Mapping[str, Described], records: RecordStore, backend: Backend, known: Mapping[str, Record]
+    ) -> None:
+        self._described = described
+        self._records = records
+        self._backend = backend
+        self._known = dict(known)
+        self._bases = {part.vertex for item in described.values() for part in pending(item.items) if not part.selection}
+
+    def __getitem__(self, name: str) -> Record:
+        return self._known[name]
+
+    def __setitem__(self, name: str, record: Record) -> None:
+        self._known[name] = record
+
+    def resolve(self, wanted: Pending) -> str:
+        """Return what a finished stage came to: its files that are selected, or all of it."""
+        record = self._known[wanted.vertex]
+        known = result_of(record, wanted)
+        if known is not None:
+            return known
+        if wanted.selection is None:
+            return identity(self._look_into(wanted.vertex, record), record.config)
+        (digest,) = self._backend.tree_digest(record.image_id, [wanted.selection])
+        name = selection_id(wanted.selection)
+        self._records.add_export(record.key, name, digest)
+        self._known[wanted.vertex] = replace(record, exports=(*record.exports, (name, digest)))
+        return digest
+
+    def base(self, described: Described) -> BaseImage | None:
+        """Return the image that a stage starts from, None for scratch."""
+        base = described.vertex.base
+        if isinstance(base, FromVertex):
+            record = self._known[base.vertex]
+            config = self._described[base.vertex].evaluation.config
+            return BaseImage(record.image_id, record.digest, config, record.diff_ids)
+        return described.base if isinstance(described.base, BaseImage) else None
+
+    def content(self, described: Described, image_id: str, diff_ids: tuple[str, ...]) -> str:
+        """Return what names all that a new result's layers hold, "" while no stage starts from it."""
+        return self._content(described, image_id, diff_ids) if described.vertex.id in self._bases else ""
+
+    def _look_into(self, name: str, record: Record) -> str:
+        content = self._content(self._described[name], record.image_id, record.diff_ids)
+        self._records.set_content(record.key, content)
+        self._known[name] = replace(record, content=content)
+        return content
+
+    def _content(self, described: Described, image_id: str, diff_ids: tuple[str, ...]) -> str:
+        """Name what layers hold: the stage's own by their files, those of images that are not built here as they are.
+
+        Where that cannot be told, all count as they are, times and all.
+        """
+        name = described.vertex.base.vertex if isinstance(described.vertex.base, FromVertex) else ""
+        if name and name not in self._known:
+            return xxh(diff_ids)
+        base = self.base(described)
+        below = base.diff_ids if base else ()
+        own = self._backend.layers_digest(image_id, len(below)) if diff_ids[: len(below)] == below else ""
+        if not own:
+            return xxh(diff_ids)
+        return xxh(((self._known[name].content or self._look_into(name, self._known[name])) if name else below, own))
