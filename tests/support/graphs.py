@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from zbuild.api.again import stages_to_run
+from zbuild.api.options import BuildOptions
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.errors import BuildFileError, RegistryError
 from zbuild.frontend.dockerfile.parse import parse_dockerfile
@@ -124,6 +126,7 @@ class MemoryRecords:
 
     def __init__(self) -> None:
         self.kept: list[MemoryRecord] = []
+        self.checkpoints: dict[str, tuple[str, ...]] = {}
 
     def get(self, key: str) -> MemoryRecord | None:
         return self._last(lambda record: record.key == key)
@@ -140,6 +143,9 @@ class MemoryRecords:
     def last_seconds(self, stage: str) -> float | None:
         return 1.5 if self.latest(stage) else None
 
+    def images_of(self, prefixes: Collection[str]) -> Mapping[str, Sequence[str]]:
+        return {key: self.checkpoints[key] for key in prefixes if key in self.checkpoints}
+
     def _last(self, test) -> MemoryRecord | None:
         return next((record for record in reversed(self.kept) if test(record)), None)
 
@@ -153,9 +159,10 @@ class World:
     present: set[str] = field(default_factory=set)
     clock: float = 0.0
 
-    def decide(self, graph: Graph, *, always: bool = False) -> dict[str, Decision]:
+    def decide(self, graph: Graph, options: BuildOptions | None = None) -> dict[str, Decision]:
         described = describe(graph, self.sources, "fake")
-        return decide(graph, described, self.records, self.present, always=always)
+        again = stages_to_run(graph, options or BuildOptions())
+        return decide(graph, described, self.records, self.present, again)
 
     def actions(self, graph: Graph) -> dict[str, str]:
         return {name: decision.action for name, decision in self.decide(graph).items()}

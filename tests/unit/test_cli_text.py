@@ -15,7 +15,7 @@ from zbuild.plan.types import Change, Plan, PlannedStage, StageExplanation
 
 STAGES = (
     PlannedStage("base", "cached", "up to date", "base", "0", "k0", 3.0),
-    PlannedStage("api/builder", "run", "file src/main.c changed", "api", "builder", "k1", 61.0, ("base",)),
+    PlannedStage("api/builder", "run", "file src/main.c changed", "api", "builder", "k1", 61.0, ("base",), 5, 3),
     PlannedStage("tool", "run", "never built", "tool", "0", "k2"),
     PlannedStage("api", "maybe", "copies from api/builder", "api", "1", "", 0.5, ("base", "api/builder")),
 )
@@ -26,7 +26,7 @@ def test_plan_as_text() -> None:
     assert plan_text(PLAN).split("\n") == [
         "ACTION  STAGE              TIME  REASON",
         "cached  base                     up to date",
-        "run     api/builder  1 min 01 s  file src/main.c changed",
+        "run     api/builder  1 min 01 s  file src/main.c changed (3 of 5 instructions from a checkpoint)",
         "run     tool                     never built",
         "maybe   api              0.50 s  copies from api/builder",
         "",
@@ -54,6 +54,8 @@ def test_plan_as_json() -> None:
         "key": "k1",
         "seconds": 61.0,
         "depends": ["base"],
+        "steps": 5,
+        "done": 3,
     }
     assert told["stages"][2]["seconds"] is None
 
@@ -69,6 +71,8 @@ EXPLAINED = (
             Change("COPY src /src", "file src/new.c", "", "5e6f"),
             Change("RUN make <<EOF\nall\nEOF", "ARG VERSION", "1", "\x1b[2J2"),
         ),
+        2,
+        1,
     ),
 )
 
@@ -76,7 +80,7 @@ EXPLAINED = (
 def test_explain_as_text_names_each_instruction_once() -> None:
     assert explain_text(EXPLAINED).split("\n") == [
         "base: cached: up to date",
-        "api/builder: run: 2 inputs changed",
+        "api/builder: run: 2 inputs changed (1 of 2 instructions from a checkpoint)",
         "  COPY src /src",
         "    file src/main.c: 1a2b -> 3c4d",
         "    file src/new.c: (none) -> 5e6f",
@@ -88,7 +92,14 @@ def test_explain_as_text_names_each_instruction_once() -> None:
 def test_explain_as_json_keeps_all_there_is() -> None:
     told = json.loads(explain_json("api", EXPLAINED))
     assert told["image"] == "api"
-    assert told["stages"][0] == {"name": "base", "action": "cached", "reason": "up to date", "changes": []}
+    assert told["stages"][0] == {
+        "name": "base",
+        "action": "cached",
+        "reason": "up to date",
+        "steps": 0,
+        "done": 0,
+        "changes": [],
+    }
     assert told["stages"][1]["changes"][1] == {
         "instruction": "COPY src /src",
         "what": "file src/new.c",

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 from support.graphs import World, graph_of
 
+from zbuild.api.options import BuildOptions
 from zbuild.base.errors import BuildFileError, MissingImagesError
 from zbuild.model.project import ImageSpec
 from zbuild.plan.planner import make_plan
@@ -131,7 +132,7 @@ def test_what_a_running_stage_needs_is_brought_back(world) -> None:
 
 def test_always_runs_all_that_the_targets_need(world, graph) -> None:
     world.build(graph)
-    assert {decision.action for decision in world.decide(graph, always=True).values()} == {"run"}
+    assert {decision.action for decision in world.decide(graph, BuildOptions(always=True)).values()} == {"run"}
 
 
 def test_no_cache_runs_one_image_each_time(world) -> None:

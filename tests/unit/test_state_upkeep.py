@@ -82,9 +82,11 @@ def test_the_state_of_an_older_zbuild_is_taken_over(folder: StateFolder, store: 
     store.put(record("a"))
     store.close()
     with sqlite3.connect(folder.database) as older:
-        for column in ("used", "content"):
+        for index in ("records_image", "records_files_key"):
+            older.execute(f"DROP INDEX {index}")
+        for column in ("used", "content", "files_key"):
             older.execute(f"ALTER TABLE records DROP COLUMN {column}")
-        older.execute("DROP INDEX records_image")
+        older.execute("DROP TABLE checkpoints")
         older.execute("PRAGMA user_version = 1")
     older.close()
     for _ in range(2):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from zbuild.api.checkpoints import RunCheckpoints
 from zbuild.api.names import local_name
 from zbuild.api.secrets import GivenSecrets
 from zbuild.api.stages import Finished, RunSetup, StageRunner
@@ -56,7 +57,7 @@ class Build:
     @property
     def repeatable(self) -> bool:
         """Say whether the same command would find nothing to do."""
-        return not self._options.always and self._options.pull == "missing"
+        return not (self._options.always or self._options.no_cache) and self._options.pull == "missing"
 
     def run(self) -> None:
         """Build everything the targets need.
@@ -83,7 +84,8 @@ class Build:
     def _keep_up(self, *, changed: bool) -> None:
         """Remember what was used, and let go of records that this run has made useless."""
         upkeep = self._session.records.upkeep
-        upkeep.note_use([finished.record.key for finished in self.finished.values()], time.time())
+        used = {key for finished in self.finished.values() for key in (finished.record.key, finished.began_at)}
+        upkeep.note_use(used, time.time())
         if changed:
             upkeep.drop_dead(self._session.backend.name, self._session.backend.images())
 
@@ -118,14 +120,21 @@ class Build:
             backend=session.backend,
             sources=session.sources,
             records=session.records,
+            checkpoints=RunCheckpoints(
+                records=session.records,
+                price=session.price,
+                backend=session.backend.name,
+                run_id=self._logs.rpartition("/")[2],
+                layers=self._options.layers,
+                present=set(session.present),
+            ),
             emit=self._emit,
             logs=self._logs,
-            always=self._options.always,
+            again=session.again,
             names=self.names,
             given=self._given,
         )
-        runner = StageRunner(self.decisions, setup, set(session.present))
-
+        runner = StageRunner(self.decisions, setup)
         jobs = [self._job(vertex, runner, running) for vertex in self._graph.vertices if vertex.id in running]
         run_jobs(
             jobs,
@@ -136,6 +145,7 @@ class Build:
             on_skipped=self._on_skipped,
             cancel=session.cancel,
         )
+        session.price.save()
 
     def _job(self, vertex: Vertex, runner: StageRunner, running: set[str]) -> Job:
         return Job(

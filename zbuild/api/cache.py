@@ -7,7 +7,7 @@ import time
 from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
-from zbuild.api.cache_images import KeptImages
+from zbuild.api.cache_images import KeptImages, shown
 from zbuild.api.graphs import load_graph
 from zbuild.api.notices import unheard, waiting_for
 from zbuild.api.options import BuildOptions
@@ -17,6 +17,8 @@ from zbuild.base.dataclass import dataclass
 from zbuild.base.disk import tree_size
 from zbuild.base.errors import RegistryError
 from zbuild.base.text import plural
+from zbuild.plan.key import prefix_keys
+from zbuild.plan.planner import result_of
 from zbuild.state.folder import StateFolder
 from zbuild.state.lock import WorkspaceLock
 from zbuild.state.record import Record
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from zbuild.api.graphs import Reading
     from zbuild.backend.protocol import ImageUse
     from zbuild.graph.types import Graph
+    from zbuild.plan.key import Pending
     from zbuild.plan.planner import Decision
 
 
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
 class CachedStage:
     """A record: times are unix time, `size` is bytes over all layers of the image.
 
-    `needed`: the build files as they are now lead to it. `present`: its image is in the store. `tags` are the names
-    that users gave that image.
+    Of a checkpoint, `stage` also says how far it goes: `api/build (2 of 5)`. `needed`: the build files as they are now
+    lead to it. `present`: its image is in the store. `tags` are the names that users gave that image.
     """
 
     stage: str
@@ -97,14 +100,14 @@ class WorkspaceCache:
     notice: Callable[[str], None] = unheard
 
     def stages(self) -> tuple[CachedStage, ...]:
-        """Return every record, in the order written."""
+        """Return every record, in the order written, then every checkpoint."""
         folder = StateFolder.open(self.root)
         with self._session(folder) as session:
             kept = KeptImages.of(session)
             needed = self._needed(session, folder)
             return tuple(
                 CachedStage(
-                    stage=record.stage,
+                    stage=shown(record),
                     key=record.key,
                     image_id=record.image_id,
                     size=record.size,
@@ -175,7 +178,8 @@ class WorkspaceCache:
     def _needed(self, session: Session, folder: StateFolder) -> frozenset[str]:
         """Return the keys of the records that the build files lead to now, of all images of the workspace.
 
-        For a stage that would run that is its newest one: what it comes to may be equal to it. Nothing is pulled or
+        For a stage that would run that is its newest one: what it comes to may be equal to it. Of checkpoints, it is
+        all that stages as they are now could begin at. Nothing is pulled or
         fetched to find out; where that would be necessary, all records of the stages there are count as needed.
         """
         names = tuple(spec.name for spec in self.reading.project().images)
@@ -185,7 +189,8 @@ class WorkspaceCache:
         except RegistryError as error:
             self.notice(f"{error.message}: every result of a stage that the build files have counts as needed")
             stages = {vertex.id for vertex in graph.vertices}
-            return frozenset(record.key for record in session.records.records() if record.stage in stages)
+            kept = KeptImages.of(session).records
+            return frozenset(record.key for record in kept if record.stage in stages)
         finally:
             session.sources.save()
         return frozenset(_keys(graph, decisions, session))
@@ -195,8 +200,12 @@ class WorkspaceCache:
 
 
 def _keys(graph: Graph, decisions: Mapping[str, Decision], session: Session) -> Iterator[str]:
+    def result(wanted: Pending) -> str | None:
+        return result_of(decisions[wanted.vertex].record, wanted)
+
     for vertex in graph.vertices:
         decision = decisions[vertex.id]
+        yield from prefix_keys(decision.described.material, result)
         if isinstance(decision.record, Record):
             yield decision.record.key
         elif (latest := session.records.latest(vertex.id)) is not None:
@@ -204,7 +213,7 @@ def _keys(graph: Graph, decisions: Mapping[str, Decision], session: Session) -> 
 
 
 def _words(kept: KeptImages, images: Collection[str]) -> tuple[str, ...]:
-    stages = {record.image_id: record.stage for record in kept.records}
+    stages = {record.image_id: shown(record) for record in reversed(kept.records)}
     return tuple(f"image {image[:12]} of {stages[image]}" for image in images)
 
 

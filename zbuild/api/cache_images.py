@@ -6,36 +6,48 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from zbuild.base.dataclass import dataclass
+from zbuild.state.record import Checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
-    from typing import Self
+    from typing import Self, TypeAlias
 
     from zbuild.api.session import Session
     from zbuild.backend.protocol import ImageUse
     from zbuild.state.record import Record
 
+    Kept: TypeAlias = Record | Checkpoint
+
+
+def shown(kept: Kept) -> str:
+    """Return what people are told of a record: its stage, and of a checkpoint how far it goes."""
+    return f"{kept.stage} ({kept.done} of {kept.steps})" if isinstance(kept, Checkpoint) else kept.stage
+
 
 @dataclass(frozen=True, slots=True)
 class Victims:
-    """What may go: records, and the ids of those of their images that are in the store."""
+    """What may go: records and checkpoints, and the ids of those of their images that are in the store."""
 
-    records: tuple[Record, ...]
+    records: tuple[Kept, ...]
     images: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class KeptImages:
-    """The records made with one backend, when each was last used (unix time, by key), and what is in its store."""
+    """What is recorded of one backend's images, when each was last used (unix time, by key), and what is in its store.
 
-    records: tuple[Record, ...]
+    `records` are those of results, and the checkpoints.
+    """
+
+    records: tuple[Kept, ...]
     last_used: Mapping[str, float]
     usage: Mapping[str, ImageUse]
 
     @classmethod
     def of(cls, session: Session) -> Self:
         """Return what a session's records and backend tell now."""
-        records = tuple(record for record in session.records.records() if record.backend == session.backend.name)
+        recorded: tuple[Kept, ...] = (*session.records.records(), *session.records.checkpoints.all())
+        records = tuple(record for record in recorded if record.backend == session.backend.name)
         return cls(records, session.records.upkeep.last_used(), session.backend.usage())
 
     @property
@@ -60,7 +72,7 @@ class KeptImages:
         An image stays with all its records where one of them does, where a user gave it a name, and where a container
         stands on it.
         """
-        of_image: defaultdict[str, list[Record]] = defaultdict(list)
+        of_image: defaultdict[str, list[Kept]] = defaultdict(list)
         for record in self.records:
             of_image[record.image_id].append(record)
         loose = {

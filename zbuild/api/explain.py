@@ -25,6 +25,8 @@ def explain_stages(graph: Graph, session: Session) -> tuple[StageExplanation, ..
             decision.action,
             decision.reason,
             tuple(part for change in decision.changes for part in _by_file(change, session)),
+            len(decision.described.evaluation.steps),
+            decision.done,
         )
         for name, decision in decisions.items()
     )

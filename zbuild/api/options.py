@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from zbuild.model.secrets import Agents, Secrets
 
 PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
+LayersChoice: TypeAlias = Literal["", "auto", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,9 @@ class BuildOptions:
     A context without a build file is built by the recipe `runtime`, or, with `detect`, by the one that its files
     suggest. `contexts` are named build contexts as `--build-context` takes them; folders are absolute, or relative to
     the workspace. `secrets` and `agents` are where RUN's mounts of these are found, by their ids, before those that
-    build files name. `push`: after the build, push the targets' tags that name a registry.
+    build files name. `push`: after the build, push the targets' tags that name a registry. `no_cache` are images and
+    stages (`image/stage`, patterns) to run come what may. `layers` says after which instructions the files are kept as
+    checkpoints, "" = as the build files say.
     """
 
     jobs: int = 0
@@ -40,6 +43,8 @@ class BuildOptions:
     secrets: Secrets = ()
     agents: Agents = ()
     push: bool = False
+    no_cache: tuple[str, ...] = ()
+    layers: LayersChoice = ""
 
 
 @dataclass(frozen=True, slots=True)

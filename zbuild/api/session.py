@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from zbuild.api.again import stages_to_run
+from zbuild.api.checkpoints import CommitPrice
 from zbuild.api.graphs import file_clock
 from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.protocol import Unfinished
@@ -51,12 +53,11 @@ class Session:
 
     def __enter__(self) -> Self:
         self.records = RecordStore.open(self._folder, self._notice)
+        memory = MachineMemory(self.records.memory)
         self.backend = choose_backend(
-            self._options.backend,
-            workspace=self.root,
-            state=self._folder.path,
-            memory=MachineMemory(self.records.memory),
+            self._options.backend, workspace=self.root, state=self._folder.path, memory=memory
         )
+        self.price = CommitPrice(memory, self.backend.name)
         self.remotes = Remotes(self._folder.fetched, self._tell, self._notice)
         self.sources = WorkspaceSources(
             self.root, self._folder.stat, self.backend, self._options.pull, self.remotes, only_look=self._only_look
@@ -83,10 +84,11 @@ class Session:
         return removed
 
     def decide(self, graph: Graph) -> dict[str, Decision]:
-        """Decide what will be done with every stage of the graph."""
+        """Decide what will be done with every stage of the graph. Raises UsageError for an unknown one to run again."""
         described = describe(graph, self.sources, self.backend.name)
         self.present = dict(self.backend.images())
-        return decide(graph, described, self.records, self.present, always=self._options.always)
+        self.again = stages_to_run(graph, self._options)
+        return decide(graph, described, self.records, self.present, self.again)
 
     def plan(self, graph: Graph) -> Plan:
         """Return the plan of a graph, and keep what was learned of files on the way."""

@@ -9,30 +9,29 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbuild.api.inputs import copied, fetched, read_by, shown
 from zbuild.api.names import log_names
 from zbuild.api.results import Results
 from zbuild.api.secrets import GivenSecrets
-from zbuild.backend.protocol import StageBuild
+from zbuild.backend.protocol import KeptFiles, StageBuild
 from zbuild.base.dataclass import dataclass
-from zbuild.base.errors import RegistryError, StageError
+from zbuild.base.errors import ImageGoneError, StageError
 from zbuild.events.types import StageFinished, StageStarted
-from zbuild.model.mounts import shows_files
-from zbuild.model.remote import GitOrigin, UrlOrigin
-from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection, StageOrigin, takes_from_context
+from zbuild.model.steps import ImageOrigin, StageOrigin
 from zbuild.plan.describe import describe_stage
-from zbuild.plan.key import Pending, config_text, fold, pending, selection_id
+from zbuild.plan.key import Pending, config_text, fold, pending, prefix_keys, selection_id
 from zbuild.plan.planner import read_from, what
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
+    from zbuild.api.checkpoints import RunCheckpoints
     from zbuild.api.sources import WorkspaceSources
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
     from zbuild.events.types import Action
-    from zbuild.model.remote import RemoteOrigin
-    from zbuild.model.steps import Origin
+    from zbuild.model.steps import Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
@@ -42,25 +41,30 @@ _ATTEMPTS = 3
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What became of a stage: its record, whether it ran, how long it took, and why."""
+    """What became of a stage: its record, whether it ran, how long it took, and why; the files it began with."""
 
     record: Record
     action: Action
     seconds: float
     reason: str
     log: str = ""
+    began_at: str = ""
 
 
 @dataclass(slots=True)
 class RunSetup:
-    """What all stages of a run share. `names` are the tags outputs are committed under; `logs` is a folder."""
+    """What all stages of a run share. `names` are the tags outputs are committed under; `logs` is a folder.
+
+    `again` are the stages that are to run come what may.
+    """
 
     backend: Backend
     sources: WorkspaceSources
     records: RecordStore
+    checkpoints: RunCheckpoints
     emit: Emit
     logs: str
-    always: bool = False
+    again: Collection[str] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     given: GivenSecrets = field(default_factory=lambda: GivenSecrets(Path()))
 
@@ -68,10 +72,10 @@ class RunSetup:
 class StageRunner:
     """Runs the stages of one plan, from several threads at once; each key is built once."""
 
-    def __init__(self, decisions: Mapping[str, Decision], setup: RunSetup, present: set[str]) -> None:
+    def __init__(self, decisions: Mapping[str, Decision], setup: RunSetup) -> None:
         self._decisions = decisions
         self._setup = setup
-        self._present = present
+        self._present = setup.checkpoints.present
         self._described = {name: decision.described for name, decision in decisions.items()}
         known = {
             name: decision.record
@@ -112,7 +116,7 @@ class StageRunner:
     def _reuse(self, name: str, key: str, started: float) -> Finished | None:
         record = self._built.get(key)
         reason = "the same as another stage of this run"
-        if record is None and not self._forced(name):
+        if record is None and name not in self._setup.again:
             found = self._setup.records.get(key)
             record = found if found is not None and found.image_id in self._present else None
             reason = "what it reads came out equal (early cutoff)"
@@ -123,29 +127,39 @@ class StageRunner:
         self._setup.emit(StageFinished(name, "cached", seconds, reason, record.image_id))
         return Finished(record, "cached", seconds, reason)
 
-    def _forced(self, name: str) -> bool:
-        return self._setup.always or self._described[name].vertex.settings.no_cache
-
     def _build(self, name: str, described: Described, key: str, started: float) -> Finished | None:
         """Build a stage; None when its inputs changed meanwhile, in which case nothing is recorded."""
         reason = self._reason(name)
         order = self._order(name, described, key)
-        self._setup.emit(StageStarted(name, reason, len(order.steps)))
+        self._setup.emit(StageStarted(name, reason, len(order.steps), order.start.done if order.start else 0))
         self._setup.records.begin(key, order.names)
-        bound = self._bound(described)
-        order = replace(order, fetched=self._fetched(described))
-        result = self._setup.backend.build(order, self._setup.emit)
-        if not (self._unchanged(described, result) and self._bound(described) == bound):
+        mounted = shown(order.steps, self._setup.sources)
+        order = replace(order, fetched=fetched(described, self._setup.sources))
+
+        def keep(kept: KeptFiles) -> None:
+            if self._unchanged(described, order, mounted, kept):
+                self._setup.checkpoints.put(kept, order)
+
+        try:
+            result = self._setup.backend.build(order, self._setup.emit, keep)
+        except ImageGoneError:
+            if order.start is None:
+                raise
+            self._setup.checkpoints.lose(order.start, self._setup.backend.images())
+            return self._build(name, described, key, started)
+        if not self._unchanged(described, order, mounted, result):
             self._setup.backend.remove([result.image_id])
             return None
+        self._setup.checkpoints.price.learn(result.price)
         seconds = time.monotonic() - started
         content = self._results.content(described, result.image_id, result.diff_ids)
-        record = self._record(described, key, result, seconds, content)
+        record = self._record(described, order, result, seconds, content)
         with self._guard:
             self._built[key] = record
             self._present.add(record.image_id)
         self._setup.emit(StageFinished(name, "run", seconds, reason, record.image_id))
-        return Finished(record, "run", seconds, reason, order.log)
+        began_at = order.layering.keys[order.start.done - 1] if order.start else ""
+        return Finished(record, "run", seconds, reason, order.log, began_at)
 
     def _reason(self, name: str) -> str:
         """Return why a stage runs; for one that might not have, what has decided it."""
@@ -165,6 +179,7 @@ class StageRunner:
     def _order(self, name: str, described: Described, key: str) -> StageBuild:
         vertex = described.vertex
         settings = vertex.settings
+        keys = prefix_keys(described.material, self._results.resolve)
         return StageBuild(
             stage=name,
             key=key,
@@ -180,13 +195,15 @@ class StageRunner:
             log=f"{self._setup.logs}/{self._log_names[name]}",
             secrets=self._setup.given.secrets_of(settings),
             agents=self._setup.given.agents_of(settings),
+            start=None if name in self._setup.again else self._setup.checkpoints.start(keys),
+            layering=self._setup.checkpoints.layering(self._decisions[name], keys),
         )
 
     def _images(self, described: Described) -> dict[str, str]:
         """Return the image ids behind the names that this stage's steps read files from."""
         vertex = described.vertex
         found = {}
-        for _, origin in _read_by(described):
+        for _, origin in read_by(described):
             if isinstance(origin, StageOrigin):
                 found[origin.vertex] = self._results[origin.vertex].image_id
             elif isinstance(origin, ImageOrigin):
@@ -194,38 +211,23 @@ class StageRunner:
                 found[origin.reference] = image.image_id
         return found
 
-    def _fetched(self, described: Described) -> dict[RemoteOrigin, str]:
-        """Return where the files of other machines lie that the steps take, fetching them if it must be."""
-        found = {}
-        for step, origin in _read_by(described):
-            if isinstance(origin, UrlOrigin | GitOrigin):
-                try:
-                    found[origin] = self._setup.sources.fetched(origin, described.vertex.settings.pull)
-                except RegistryError as error:
-                    raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
-        return found
-
-    def _unchanged(self, described: Described, result: StageResult) -> bool:
-        """Digest the context's files again: an edit during the build must not end in a record.
+    def _unchanged(
+        self, described: Described, order: StageBuild, mounted: Sequence[str], result: StageResult | KeptFiles
+    ) -> bool:
+        """Digest the context's files again: an edit during the build must not end in a record, nor in a checkpoint.
 
         Equal content is not enough, for a file may have been put back: they must also be in the state they were
-        copied in.
+        copied in, and in which RUN was shown them (`mounted`).
         """
+        sources = self._setup.sources
         again = self._describe_again(described.vertex.id)
-        copies = [step for step in again.evaluation.steps if isinstance(step, CopyStep) and takes_from_context(step)]
-        stamps = tuple(
-            self._setup.sources.stamps(step.origin, step.selection)
-            for step in copies
-            if isinstance(step.origin, ContextOrigin)
-        )
-        return again.items == described.items and "" not in stamps and stamps == result.copied
-
-    def _bound(self, described: Described) -> list[str]:
-        """Return the state of what RUN mounts show of contexts, as last digested."""
-        runs = [step for step in described.evaluation.steps if isinstance(step, RunStep)]
-        mounts = [(mount, dict(step.origins)) for step in runs for mount in step.mounts if shows_files(mount)]
-        shown = [(origins[mount.source], Selection((mount.path,))) for mount, origins in mounts]
-        return [self._setup.sources.stamps(tree, part) for tree, part in shown if isinstance(tree, ContextOrigin)]
+        steps, end = again.evaluation.steps, len(again.items)
+        if isinstance(result, KeptFiles):
+            steps, end = steps[: result.done], again.material.ends[result.done]
+        stamps = copied(steps[order.start.done if order.start else 0 :], sources)
+        seen = shown(steps, sources)
+        same = again.items[:end] == described.items[:end] and seen == tuple(mounted[: len(seen)])
+        return same and "" not in stamps and stamps == result.copied
 
     def _describe_again(self, name: str) -> Described:
         vertex = self._described[name].vertex
@@ -240,9 +242,11 @@ class StageRunner:
     def _value(self, value: str | Pending) -> str:
         return self._results.resolve(value) if isinstance(value, Pending) else value
 
-    def _record(self, described: Described, key: str, result: StageResult, seconds: float, content: str) -> Record:
+    def _record(
+        self, described: Described, order: StageBuild, result: StageResult, seconds: float, content: str
+    ) -> Record:
         return Record(
-            key=key,
+            key=order.key,
             static_key=described.static_key,
             own_key=described.own_key,
             stage=described.vertex.id,
@@ -259,18 +263,11 @@ class StageRunner:
             inputs=self._told(described),
             exports=tuple((selection_id(selection), digest) for selection, digest in result.exports),
             created=time.time(),
-            run_id=self._setup.logs.rpartition("/")[2],
+            run_id=self._setup.checkpoints.run_id,
             content=content,
+            # Annotations of an image are its children's, too.
+            files_key="" if order.annotations or not order.steps else order.layering.keys[-1],
         )
-
-
-def _read_by(described: Described) -> Iterator[tuple[CopyStep | RunStep, Origin]]:
-    """Yield what the steps of a stage read files from, each with its step."""
-    for step in described.evaluation.steps:
-        if isinstance(step, CopyStep):
-            yield step, step.origin
-        elif isinstance(step, RunStep):
-            yield from ((step, origin) for _, origin in step.origins)
 
 
 def _wanted_exports(described: Mapping[str, Described]) -> dict[str, tuple[Selection, ...]]:

@@ -42,6 +42,47 @@ class BaseImage:
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """A checkpoint to go on from: an image with the files as they are after the first `done` steps of a stage.
+
+    Its configuration may be any.
+    """
+
+    image_id: str
+    done: int
+
+
+@dataclass(frozen=True, slots=True)
+class Layering:
+    """After which steps a stage's files are to be kept as checkpoints; `keys` names them after each step.
+
+    `all`: after every step. `auto`: where it pays. `price` is what one more commit costs on this machine, in seconds;
+    `edited` the step, from 0, before which the next build is likely to begin, since this one differs there from the
+    last (None: unknown).
+    """
+
+    mode: Literal["auto", "all", "none"] = "none"
+    keys: tuple[str, ...] = ()
+    price: float = 0.0
+    edited: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptFiles:
+    """A checkpoint that a backend has made: the files after the first `done` steps, durable. `size` is of all layers.
+
+    `copied` is as in `StageResult`, for the steps that were carried out so far.
+    """
+
+    key: str
+    done: int
+    image_id: str
+    diff_ids: tuple[str, ...]
+    size: int
+    copied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class StageBuild:
     """An order to build one stage.
 
@@ -49,7 +90,7 @@ class StageBuild:
     tags to commit under ("" or none: the backend's own name for the key). `exports` are selections of the result
     whose digests are wanted. `log` is the file that all output also goes to. `fetched` says in which folders of this
     machine the files lie that ADD takes from other machines, `secrets` and `agents` where those are found that may be
-    mounted, by their ids.
+    mounted, by their ids. With a `start`, its steps are not carried out.
     """
 
     stage: str
@@ -67,6 +108,8 @@ class StageBuild:
     fetched: Mapping[RemoteOrigin, str] = field(default_factory=dict)
     secrets: Mapping[str, SecretSource] = field(default_factory=dict)
     agents: Mapping[str, AgentSource] = field(default_factory=dict)
+    start: Start | None = None
+    layering: Layering = Layering()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +117,8 @@ class StageResult:
     """A finished stage, all real. `size` in bytes over all layers; `seconds` per step; digests per selection.
 
     `copied` tells, for each COPY and ADD of files of a context, in which state they were (`fingerprint.digest_stamps`);
-    "" when they did not stand still.
+    "" when they did not stand still. `price` is what a commit cost at the least, besides writing; 0: unknown. Steps of
+    a checkpoint took 0 seconds, and are not in `copied`.
     """
 
     image_id: str
@@ -85,6 +129,7 @@ class StageResult:
     seconds: tuple[float, ...]
     exports: tuple[tuple[Selection, str], ...] = ()
     copied: tuple[str, ...] = ()
+    price: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +161,13 @@ class ImageUse:
     layers: Mapping[str, int]
 
 
+Keep: TypeAlias = "Callable[[KeptFiles], None]"
+
+
+def forget(_kept: KeptFiles) -> None:
+    """Keep no checkpoint."""
+
+
 class Backend(Protocol):
     """Runs instructions, holds images. Calls may come from several threads at once."""
 
@@ -135,8 +187,10 @@ class Backend(Protocol):
         """
         ...
 
-    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+    def build(self, order: StageBuild, emit: Emit, keep: Keep = forget) -> StageResult:
         """Run a stage's steps on its base and commit the result; on return it is durable.
+
+        `keep` is told of each checkpoint that the order's layering asks for, as soon as it is durable.
 
         Raises StageError for a step that failed, ImageGoneError for a missing image, BackendError for its own faults.
         """

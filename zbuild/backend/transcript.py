@@ -56,6 +56,11 @@ class Transcript:
         """Return a text as it may be shown."""
         return self._redaction.hide(text)
 
+    def cached(self, index: int, text: str) -> None:
+        """Tell that a checkpoint holds what instruction `index` would do."""
+        self._write(f"--> {text} (from a checkpoint)")
+        self._emit(InstructionFinished(self._stage, index, 0.0, cached=True))
+
     def started(self, index: int, text: str) -> None:
         """Tell that instruction `index`, counted from 1, begins."""
         self.tail.clear()

@@ -37,6 +37,11 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def checkpoint_text(done: int, steps: int) -> str:
+    """Return how much of a stage need not be run, in brackets, to follow a reason; nothing when all must."""
+    return f" ({done} of {plural(steps, 'instruction')} from a checkpoint)" if done else ""
+
+
 def duration_text(seconds: float) -> str:
     """Return seconds as people read them: `0.07 s`, `12.3 s`, `2 min 05 s`."""
     if seconds < 10:  # noqa: PLR2004 - under ten seconds a hundredth still tells something

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options(*PLAN_OPTIONS, "jobs", "keep_going", "secrets", "agents", "tags", "push", "wait")
+@with_build_options(*PLAN_OPTIONS, "layers", "jobs", "keep_going", "secrets", "agents", "tags", "push", "wait")
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and build nothing.")
 @click.option(
     "--progress",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbuild.base.text import checkpoint_text
 from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
 from zbuild.report.clean import one_line, printable
@@ -46,18 +47,21 @@ def explain_text(stages: Sequence[StageExplanation]) -> str:
     """Return one block per stage: what will be done, why, and each change under its instruction."""
     lines: list[str] = []
     for stage in stages:
-        lines.append(f"{stage.id}: {stage.action}" + (f": {printable(one_line(stage.reason))}" if stage.reason else ""))
+        reason = printable(one_line(stage.reason + checkpoint_text(stage.done, stage.steps)))
+        lines.append(f"{stage.id}: {stage.action}" + (f": {reason}" if reason else ""))
         lines += _change_lines(stage.changes)
     return "\n".join(lines)
 
 
 def explain_json(image: str, stages: Sequence[StageExplanation]) -> str:
-    """Return `{"image": NAME, "stages": [{name, action, reason, changes}]}`."""
+    """Return `{"image": NAME, "stages": [{name, action, reason, steps, done, changes}]}`."""
     told = [
         {
             "name": stage.id,
             "action": stage.action,
             "reason": stage.reason,
+            "steps": stage.steps,
+            "done": stage.done,
             "changes": [asdict(change) for change in stage.changes],
         }
         for stage in stages

@@ -50,7 +50,13 @@ class LazyGroup(click.Group):
                 f"there is no command '{args[0]}'",
                 hint=did_you_mean(args[0], COMMANDS) or "see 'zbuild --help'",
             )
-        return super().resolve_command(context, args)
+        return super().resolve_command(context, _with_values(args))
+
+
+def _with_values(args: list[str]) -> list[str]:
+    """Give a bare --no-cache its value, which click would take from the next argument: that is a target."""
+    end = args.index("--") if "--" in args else len(args)
+    return ["--no-cache=*" if arg == "--no-cache" else arg for arg in args[:end]] + args[end:]
 
 
 @click.group(

@@ -97,6 +97,20 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         help="When to ask again for base images, URLs and branches.",
     ),
     "always": click.option("-B", "--always-make", "always", is_flag=True, help="Run every stage, changed or not."),
+    "no_cache": click.option(
+        "--no-cache",
+        "no_cache",
+        multiple=True,
+        metavar="[=IMAGE[/STAGE]]",
+        help="Run an image's stages, or one of them, changed or not; without a value, everything.",
+    ),
+    "layers": click.option(
+        "--layers/--no-layers",
+        "layers",
+        callback=values.layers,
+        default=None,
+        help="Keep a checkpoint after every instruction, or none within a stage; by default, where it pays.",
+    ),
     "jobs": click.option(
         "-j",
         "--jobs",
@@ -143,7 +157,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
-PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "detect", "runtime")
+PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "no_cache", "detect", "runtime")
 CACHE_OPTIONS = ("build_args", "contexts", "backend", "detect", "runtime")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from zbuild.base.text import duration_text, plural
+from zbuild.base.text import checkpoint_text, duration_text, plural
 from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
 from zbuild.report.clean import one_line, printable
@@ -67,6 +67,8 @@ def plan_json(plan: Plan) -> str:
             "key": stage.key,
             "seconds": stage.seconds,
             "depends": stage.depends,
+            "steps": stage.steps,
+            "done": stage.done,
         }
         for stage in plan.stages
     ]
@@ -75,7 +77,7 @@ def plan_json(plan: Plan) -> str:
 
 def _row(stage: PlannedStage) -> tuple[str, str, str, str]:
     seconds = "" if stage.seconds is None or stage.action == "cached" else duration_text(stage.seconds)
-    return stage.action, stage.id, seconds, printable(one_line(stage.reason))
+    return stage.action, stage.id, seconds, printable(one_line(stage.reason + checkpoint_text(stage.done, stage.steps)))
 
 
 def _totals(plan: Plan) -> str:

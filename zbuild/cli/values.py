@@ -77,6 +77,11 @@ def agents(context: click.Context, param: click.Parameter, values: Sequence[str]
     return given_agents(context, param, values)
 
 
+def layers(_context: click.Context, _param: click.Parameter, value: bool | None) -> str | None:  # noqa: FBT001 - click's
+    """Return what --layers and --no-layers ask for; None when neither is given."""
+    return {True: "all", False: "none"}.get(value) if value is not None else None
+
+
 def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag

@@ -23,11 +23,15 @@ class BuildStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A stage begins to run; `reason` says why it must; `steps` is how many instructions it has."""
+    """A stage begins to run; `reason` says why it must; `steps` is how many instructions it has.
+
+    Of these, a checkpoint holds the first `done`.
+    """
 
     stage: str
     reason: str
     steps: int
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -291,4 +291,5 @@ def _settings(spec: ImageSpec) -> Settings:
         pull=spec.pull,
         secrets=spec.secrets,
         ssh=spec.ssh,
+        layers=spec.layers,
     )

@@ -64,6 +64,7 @@ class Settings:
     pull: str = ""
     secrets: Secrets = ()
     ssh: Agents = ()
+    layers: Literal["auto", "all", "none"] = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from zbuild.model.secrets import Agents, Secrets
 
 ImageFormat: TypeAlias = Literal["oci", "docker"]
+LayersMode: TypeAlias = Literal["auto", "all", "none"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ class ImageSpec:
     contexts: NamedContexts = ()
     secrets: Secrets = ()
     ssh: Agents = ()
+    layers: LayersMode = "auto"
     span: Span = field(default=NOWHERE, compare=False)
 
 

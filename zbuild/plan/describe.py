@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Origin, Selection
     from zbuild.plan.evaluate import Evaluation
-    from zbuild.plan.key import Item
+    from zbuild.plan.key import Item, Material
 
 
 class Base(Protocol):
@@ -78,14 +78,19 @@ class Sources(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """One stage, ready to be decided upon: `items` is its material, `base` the image it starts from, if not of here."""
+    """One stage, ready to be decided upon; `base` is the image it starts from, if not of here."""
 
     vertex: Vertex
     evaluation: Evaluation
-    items: tuple[Item, ...]
+    material: Material
     static_key: str
     own_key: str
     base: Base | None = None
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """All inputs, in order."""
+        return self.material.items
 
 
 def describe(graph: Graph, sources: Sources, backend: str) -> dict[str, Described]:
@@ -134,9 +139,9 @@ def describe_stage(vertex: Vertex, found: dict[str, Described], sources: Sources
     image, base_item, config = _base(vertex, found, look_up)
     triggered = vertex if image is None else _with_triggers(vertex, config.onbuild)
     evaluation = evaluate(triggered, config, _origins(triggered, sources, look_up))
-    items = _material(vertex, evaluation, base_item, sources, backend)
-    static = fold(items, lambda item: found[item.vertex].static_key)
-    return Described(vertex, evaluation, items, static, fold(items, lambda _: ""), image)
+    made = _material(vertex, evaluation, base_item, sources, backend)
+    static = fold(made.items, lambda item: found[item.vertex].static_key)
+    return Described(vertex, evaluation, made, static, fold(made.items, lambda _: ""), image)
 
 
 class _LookUp:
@@ -226,15 +231,13 @@ def _origins(vertex: Vertex, sources: Sources, look_up: _LookUp) -> dict[str, Or
     return origins
 
 
-def _material(
-    vertex: Vertex, evaluation: Evaluation, base: str | Pending, sources: Sources, backend: str
-) -> tuple[Item, ...]:
+def _material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, sources: Sources, backend: str) -> Material:
     """Return the stage's material. Raises BuildFileError, and MissingImagesError when only other machines fail."""
     digests = _Digests(vertex, evaluation, sources)
     digests.prepare()
-    items = material(vertex, evaluation, base, backend, digests)
+    made = material(vertex, evaluation, base, backend, digests)
     digests.check()
-    return items
+    return made
 
 
 class _Digests:

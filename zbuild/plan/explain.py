@@ -27,6 +27,18 @@ def changes(old: Sequence[Told], new: Sequence[Told]) -> tuple[Change, ...]:
     return tuple(_without_echoes([*found, *gone]))
 
 
+def first_changed(old: Sequence[Told], new: Sequence[Told], ends: Sequence[int]) -> int | None:
+    """Return the first step, from 0, with an input that differs; None when none does, or what all stand upon does.
+
+    `ends` is as in `Material`. What is not known yet (`?`) counts as equal.
+    """
+    size = min(len(old), len(new))
+    same = next((i for i in range(size) if new[i][2] != "?" and old[i][1:] != new[i][1:]), size)
+    if same < ends[0]:
+        return None
+    return next((step for step, end in enumerate(ends[1:]) if same < end), None)
+
+
 def _numbered(told: Sequence[Told]) -> dict[tuple[str, str, int], str]:
     seen: Counter[tuple[str, str]] = Counter()
     result = {}

@@ -8,6 +8,9 @@ another stage stands for is asked from a resolver, so that one material gives th
   to the same files leaves the result keys of those who copy from it as they were (early cutoff);
 - the *own* key, other stages left out: equal own keys mean that only what comes from other stages can differ.
 
+The files as they are after each step have keys too, result keys that roll from step to step (`prefix_keys`): they know
+nothing of the configuration, so that stages which begin alike share them. Checkpoints are kept under these.
+
 No name, tag, span, timeout or retry is in the material.
 """
 
@@ -56,6 +59,18 @@ class Item:
     value: str | Pending
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """All inputs of a stage, in order.
+
+    `ends[0]` is how many come before the first step, `ends[i]` how many up to and with step i; what follows the last is
+    the configuration.
+    """
+
+    items: tuple[Item, ...]
+    ends: tuple[int, ...]
+
+
 class Digests(Protocol):
     """Tells what lies outside of build files and stages comes to, for the stage at hand."""
 
@@ -68,9 +83,7 @@ class Digests(Protocol):
         ...
 
 
-def material(
-    vertex: Vertex, evaluation: Evaluation, base: str | Pending, backend: str, digests: Digests
-) -> tuple[Item, ...]:
+def material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, backend: str, digests: Digests) -> Material:
     """Return everything that can change the result of a stage.
 
     `base` is `scratch`, a manifest's digest, or the stage it starts from.
@@ -81,6 +94,7 @@ def material(
         Item("FROM", "format", vertex.settings.format),
         Item("FROM", "base", base),
     ]
+    ends = [len(items)]
     for step in evaluation.steps:
         match step:
             case RunStep():
@@ -91,10 +105,11 @@ def material(
                 items.append(Item(step.text, "folder", shlex.join((step.path, step.user))))
             case _:
                 assert_never(step)
+        ends.append(len(items))
     items.extend(Item("config", what, value) for what, value in config_items(evaluation.config))
     if vertex.output:
         items.extend(Item("config", f"annotation {name}", value) for name, value in vertex.settings.annotations)
-    return tuple(items)
+    return Material(tuple(items), tuple(ends))
 
 
 def _run_items(step: RunStep, digests: Digests) -> Iterator[Item]:
@@ -203,6 +218,21 @@ def fold(items: tuple[Item, ...], resolve: Callable[[Pending], str]) -> str:
     return xxh(
         tuple((item.what, resolve(item.value) if isinstance(item.value, Pending) else item.value) for item in items)
     )
+
+
+def prefix_keys(made: Material, resolve: Callable[[Pending], str | None]) -> tuple[str, ...]:
+    """Return the key of the files after each step, as far as it is known what other stages come to."""
+    key, begin, keys = "files", 0, []
+    for end in made.ends:
+        values = [
+            resolve(item.value) if isinstance(item.value, Pending) else item.value for item in made.items[begin:end]
+        ]
+        if None in values:
+            break
+        key = xxh((key, tuple((item.what, value) for item, value in zip(made.items[begin:end], values, strict=True))))
+        keys.append(key)
+        begin = end
+    return tuple(keys[1:])
 
 
 def pending(items: tuple[Item, ...]) -> tuple[Pending, ...]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Protocol
 from zbuild.base.dataclass import dataclass
 from zbuild.graph.topo import reachable
 from zbuild.graph.types import FromReference, FromVertex
-from zbuild.plan.explain import changes, short_reason
-from zbuild.plan.key import Pending, fold, identity, pending, selection_id
+from zbuild.plan.explain import changes, first_changed, short_reason
+from zbuild.plan.key import Pending, fold, identity, pending, prefix_keys, selection_id
 from zbuild.plan.types import Plan, PlannedStage
 
 if TYPE_CHECKING:
@@ -62,12 +62,18 @@ class Records(Protocol):
         """Return how long a vertex took the last time it ran."""
         ...
 
+    def images_of(self, prefixes: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return, for keys of files as they are after a step, the images that hold them, the oldest first."""
+        ...
+
 
 @dataclass(slots=True)
 class Decision:
     """What will be done with one stage. `record` is its result where one is known; `key` "" where it is not yet.
 
-    `same_as` names another stage with the same key that will run: this one then takes its result.
+    `same_as` names another stage with the same key that will run: this one then takes its result. Of one that runs,
+    `done` is how many of its steps a checkpoint holds, and `edited` the first step, from 0, that differs from the last
+    record (None: no step does, or there is no record).
     """
 
     described: Described
@@ -77,6 +83,8 @@ class Decision:
     reason: str = ""
     changes: tuple[Change, ...] = field(default_factory=tuple)
     same_as: str = ""
+    done: int = 0
+    edited: int | None = None
 
 
 def decide(
@@ -84,16 +92,19 @@ def decide(
     described: Mapping[str, Described],
     records: Records,
     present: Collection[str],
-    *,
-    always: bool = False,
+    again: Mapping[str, str] | None = None,
 ) -> dict[str, Decision]:
-    """Decide for all stages of the graph; `present` are the ids of the images that the backend holds."""
+    """Decide for all stages of the graph; `present` are the ids of the images that the backend holds.
+
+    `again` are stages that are to run come what may, each with the reason: no record and no checkpoint counts for them.
+    """
+    again = again or {}
     decisions: dict[str, Decision] = {}
     for vertex in graph.vertices:
         item = described[vertex.id]
-        record, key = (None, "") if always or vertex.settings.no_cache else _look_up(item, decisions, records)
+        record, key = (None, "") if vertex.id in again else _look_up(item, decisions, records)
         decisions[vertex.id] = Decision(item, record, key)
-    _Demand(graph, decisions, present, records, always=always).settle()
+    _Demand(graph, decisions, present, records, again).settle()
     return decisions
 
 
@@ -140,21 +151,20 @@ class _Demand:
         decisions: dict[str, Decision],
         present: Collection[str],
         records: Records,
-        *,
-        always: bool,
+        again: Mapping[str, str],
     ) -> None:
         self._graph = graph
         self._decisions = decisions
         self._present = present
         self._records = records
-        self._always = always
+        self._again = again
         self._edges = {vertex.id: vertex.inputs for vertex in graph.vertices}
         self._running: set[str] = set()
         self._first: dict[str, str] = {}
 
     def settle(self) -> None:
         after = (name for vertex in self._graph.vertices for name in vertex.after)
-        wanted = list(self._decisions) if self._always else [*self._graph.roots, *after, *self._no_cache()]
+        wanted = [*self._graph.roots, *after, *self._again]
         self._require(wanted)
         used = reachable(wanted, self._edges)
         unsure = [name for name in self._edges if name in used and self._unsure(name)]
@@ -186,9 +196,6 @@ class _Demand:
             if record is not None and record.image_id in self._present and result_of(record, wanted) is None
         ]
 
-    def _no_cache(self) -> list[str]:
-        return [vertex.id for vertex in self._graph.vertices if vertex.settings.no_cache]
-
     def _require(self, wanted: Sequence[str]) -> None:
         """Make sure that these have an image: those that lack one run, and need their own inputs."""
         pending_names = list(wanted)
@@ -206,12 +213,26 @@ class _Demand:
             return
         latest = self._records.latest(name)
         if latest is not None:
-            decision.changes = changes(latest.inputs, told(decision.described, self._decisions))
+            now = told(decision.described, self._decisions)
+            decision.changes = changes(latest.inputs, now)
+            decision.edited = first_changed(latest.inputs, now, decision.described.material.ends)
         first = self._first.setdefault(decision.described.static_key, name)
         if first != name:
             decision.action, decision.reason, decision.same_as = "cached", f"the same as {first}", first
             return
         decision.action, decision.reason = self._running_reason(name, decision, latest)
+        if name not in self._again:
+            decision.done = self._steps_done(decision)
+
+    def _steps_done(self, decision: Decision) -> int:
+        """Return how many steps the best checkpoint holds, as far as it is known now what other stages come to."""
+
+        def settled(wanted: Pending) -> str | None:
+            running = wanted.vertex in self._running
+            return None if running else result_of(self._decisions[wanted.vertex].record, wanted)
+
+        keys = prefix_keys(decision.described.material, settled)
+        return longest(keys, self._records.images_of(keys), self._present)[0]
 
     def _cached_reason(self, name: str) -> str:
         record = self._decisions[name].record
@@ -230,8 +251,8 @@ class _Demand:
         vertex = decision.described.vertex
         deciding = self._running.union(self._unsure(name))
         running = [source for source in self._edges[name] if source in deciding]
-        if self._always or vertex.settings.no_cache:
-            return "run", "asked to run everything (-B)" if self._always else "no_cache is set"
+        if name in self._again:
+            return "run", self._again[name]
         if decision.record is not None and decision.record.image_id not in self._present:
             return "run", "its image is gone from the store"
         image = decision.described.base
@@ -255,6 +276,15 @@ def read_from(vertex: Vertex, sources: Sequence[str], joined: str) -> str:
     return joined.join(parts)
 
 
+def longest(keys: Sequence[str], images: Mapping[str, Sequence[str]], present: Collection[str]) -> tuple[int, str]:
+    """Return how many steps the longest prefix with an image in the store has, and that image; 0 and "" for none."""
+    for done in range(len(keys), 0, -1):
+        for image_id in images.get(keys[done - 1], ()):
+            if image_id in present:
+                return done, image_id
+    return 0, ""
+
+
 def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records, backend: str) -> Plan:
     """Return the plan that people and programs are shown."""
     stages = []
@@ -270,6 +300,8 @@ def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records,
                 key=decision.key or (decision.record.key if decision.record else ""),
                 seconds=records.last_seconds(vertex.id),
                 depends=vertex.depends,
+                steps=len(decision.described.evaluation.steps),
+                done=decision.done,
             )
         )
     return Plan(graph.targets, tuple(stages), backend)

@@ -17,7 +17,8 @@ class PlannedStage:
     `reason` says which. `image` and `stage` are the two parts of what it is called: the image's name, and the stage's
     name or index.
     `key` is the key its result will be recorded under, "" where it depends on results still to come.
-    `seconds` is what it took the last time, None when it never ran. `depends` are ids of stages it waits for.
+    `seconds` is what it took the last time, None when it never ran. `depends` are ids of stages it waits for. Of its
+    `steps`, the instructions that change files, a checkpoint holds the first `done`.
     """
 
     id: str
@@ -28,6 +29,8 @@ class PlannedStage:
     key: str = ""
     seconds: float | None = None
     depends: tuple[str, ...] = ()
+    steps: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,11 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class StageExplanation:
-    """Why a stage would run, or would not."""
+    """Why a stage would run, or would not; `steps` and `done` are as in a plan."""
 
     id: str
     action: PlanAction
     reason: str
     changes: tuple[Change, ...] = ()
+    steps: int = 0
+    done: int = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias, assert_never
 
-from zbuild.base.text import duration_text, plural
+from zbuild.base.text import checkpoint_text, duration_text, plural
 from zbuild.events.types import (
     BuildFailed,
     BuildFinished,
@@ -104,7 +104,7 @@ def notice_lines(event: Notice | ImageTagged | ImagePushed) -> list[str]:
 def _told(event: StageEvent, encoding: str) -> str:
     match event:
         case StageStarted():
-            text = f"started: {event.reason}"
+            text = f"started: {event.reason}{checkpoint_text(event.done, event.steps)}"
         case InstructionStarted():
             text = event.text
         case Output():
@@ -125,13 +125,12 @@ def _told(event: StageEvent, encoding: str) -> str:
 
 
 def _worth_telling(event: InstructionStarted | InstructionFinished) -> bool:
-    return isinstance(event, InstructionStarted) or event.cached or event.seconds >= _WORTH_TIMING
+    # What a checkpoint holds has been told with the stage's start, and took no time.
+    return isinstance(event, InstructionStarted) or event.seconds >= _WORTH_TIMING
 
 
 def _instruction_end(event: InstructionFinished) -> str:
-    if not _worth_telling(event):
-        return ""
-    return "cached" if event.cached else f"done in {duration_text(event.seconds)}"
+    return f"done in {duration_text(event.seconds)}" if _worth_telling(event) else ""
 
 
 def _stage_end(event: StageFinished) -> str:

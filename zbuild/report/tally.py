@@ -8,6 +8,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from zbuild.base.dataclass import dataclass
+from zbuild.base.text import checkpoint_text
 from zbuild.events.types import (
     BuildFailed,
     BuildFinished,
@@ -94,7 +95,8 @@ class Tally:
             case BuildStarted():
                 self._begin(event)
             case StageStarted():
-                self.running[event.stage] = RunningStage(event.stage, event.reason, event.steps, self.clock())
+                reason = event.reason + checkpoint_text(event.done, event.steps)
+                self.running[event.stage] = RunningStage(event.stage, reason, event.steps, self.clock())
             case InstructionStarted():
                 self._instruction(event)
             case Output():
@@ -136,8 +138,8 @@ class Tally:
             self._told += 1
             return False
         started = self.running.pop(event.stage, None)
-        reason = event.reason or (started.reason if started else "")
         result: Result = "built" if event.action == "run" else event.action
+        reason = started.reason if started and result == "built" else event.reason
         self.ended.append(EndedStage(event.stage, result, reason, event.seconds))
         return True
 

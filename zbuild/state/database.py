@@ -17,10 +17,16 @@ if TYPE_CHECKING:
 
     from zbuild.state.record import Row
 
-SCHEMA = 3
+SCHEMA = 4
 _APPLICATION = 0x7A627569  # "zbui": tells our files from other programs'
 _BUSY_SECONDS = 10.0
 _IMAGE_INDEX = "CREATE INDEX records_image ON records (backend, stage, image_id)"
+_FILES_INDEX = "CREATE INDEX records_files_key ON records (files_key)"
+_CHECKPOINTS = """CREATE TABLE checkpoints (
+        seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, stage TEXT NOT NULL, done INTEGER NOT NULL,
+        steps INTEGER NOT NULL, backend TEXT NOT NULL, image_id TEXT NOT NULL, diff_ids TEXT NOT NULL,
+        size INTEGER NOT NULL, created REAL NOT NULL, run_id TEXT NOT NULL, used REAL NOT NULL DEFAULT 0
+    ) STRICT"""
 _CREATE = (
     """CREATE TABLE records (
         seq INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, static_key TEXT NOT NULL, own_key TEXT NOT NULL,
@@ -28,12 +34,14 @@ _CREATE = (
         digest TEXT NOT NULL, diff_ids TEXT NOT NULL, config TEXT NOT NULL, size INTEGER NOT NULL,
         layer_count INTEGER NOT NULL, seconds REAL NOT NULL, step_seconds TEXT NOT NULL, inputs TEXT NOT NULL,
         created REAL NOT NULL, run_id TEXT NOT NULL, used REAL NOT NULL DEFAULT 0,
-        content TEXT NOT NULL DEFAULT ''
+        content TEXT NOT NULL DEFAULT '', files_key TEXT NOT NULL DEFAULT ''
     ) STRICT""",
     "CREATE INDEX records_static_key ON records (static_key)",
     "CREATE INDEX records_own_key ON records (own_key)",
     "CREATE INDEX records_stage ON records (stage)",
     _IMAGE_INDEX,
+    _FILES_INDEX,
+    _CHECKPOINTS,
     """CREATE TABLE exports (
         key TEXT NOT NULL, selection TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (key, selection)
     ) STRICT, WITHOUT ROWID""",
@@ -50,6 +58,7 @@ _CREATE = (
 _UPGRADES: dict[int, tuple[str, ...]] = {
     1: ("ALTER TABLE records ADD COLUMN used REAL NOT NULL DEFAULT 0", _IMAGE_INDEX),
     2: ("ALTER TABLE records ADD COLUMN content TEXT NOT NULL DEFAULT ''",),
+    3: ("ALTER TABLE records ADD COLUMN files_key TEXT NOT NULL DEFAULT ''", _FILES_INDEX, _CHECKPOINTS),
 }
 
 

@@ -22,6 +22,7 @@ class Record:
     time, `step_seconds` each step's. `inputs` are (instruction, what, value) for `explain`; `exports` are
     (selection id, tree digest); `created` is unix time, for people: what is newest is told by the order of writing.
     `content` names what all layers hold, times aside; "" until a stage that starts from this one asks for it.
+    `files_key` is the key of the files after its last step: its image serves as a checkpoint. "" where it may not.
     """
 
     key: str
@@ -43,6 +44,27 @@ class Record:
     created: float
     run_id: str
     content: str = ""
+    files_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The files of a stage as they are after the first `done` of its `steps`, kept as an image.
+
+    `key` is that of the files, which other stages that begin alike have, too; `stage` is the one it was made by.
+    `size` is bytes over all layers, `created` unix time.
+    """
+
+    key: str
+    stage: str
+    done: int
+    steps: int
+    backend: str
+    image_id: str
+    diff_ids: tuple[str, ...]
+    size: int
+    created: float
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +79,7 @@ class BegunOrder:
 # The columns of the table `records`, in the order of `to_row` and `from_row`; exports have a table of their own.
 COLUMNS = (
     "key, static_key, own_key, stage, backend, platform, image_id, digest, diff_ids, config, size, layer_count, "
-    "seconds, step_seconds, inputs, created, run_id, content"
+    "seconds, step_seconds, inputs, created, run_id, content, files_key"
 )
 
 
@@ -67,14 +89,15 @@ def to_row(record: Record) -> Row:
         *(record.key, record.static_key, record.own_key, record.stage, record.backend, record.platform),
         *(record.image_id, record.digest, _dump(record.diff_ids), record.config, record.size, record.layer_count),
         *(record.seconds, _dump(record.step_seconds), _dump(record.inputs), record.created, record.run_id),
-        record.content,
+        *(record.content, record.files_key),
     )
 
 
 def from_row(row: Row) -> Record:
     """Return the record of `COLUMNS` and, after them, its exports as a JSON list of pairs."""
     key, static_key, own_key, stage, backend, platform, image_id, digest = row[:8]
-    diff_ids, config, size, layer_count, seconds, step_seconds, inputs, created, run_id, content, exports = row[8:]
+    diff_ids, config, size, layer_count, seconds, step_seconds, inputs, created, run_id = row[8:17]
+    content, files_key, exports = row[17:]
     return Record(
         key=key,
         static_key=static_key,
@@ -95,6 +118,7 @@ def from_row(row: Row) -> Record:
         created=created,
         run_id=run_id,
         content=content,
+        files_key=files_key,
     )
 
 

@@ -10,12 +10,13 @@ import time
 import zlib
 from typing import TYPE_CHECKING
 
+from zbuild.state.checkpoints import Checkpoints
 from zbuild.state.database import Database
 from zbuild.state.record import COLUMNS, BegunOrder, from_row, to_row
 from zbuild.state.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -52,6 +53,7 @@ class RecordStore:
         self._database = database
         self.memory = Memory(database)
         self.upkeep = Upkeep(database)
+        self.checkpoints = Checkpoints(database)
 
     @classmethod
     def open(cls, folder: StateFolder, on_notice: Callable[[str], None]) -> RecordStore:
@@ -102,8 +104,13 @@ class RecordStore:
         return map(from_row, self._database.query(f"{_SELECT} ORDER BY seq"))
 
     def all_image_ids(self) -> frozenset[str]:
-        """Return the image ids of all records."""
-        return frozenset(row[0] for row in self._database.query("SELECT DISTINCT image_id FROM records"))
+        """Return the image ids of all records and checkpoints."""
+        sql = "SELECT image_id FROM records UNION SELECT image_id FROM checkpoints"
+        return frozenset(row[0] for row in self._database.query(sql))
+
+    def images_of(self, prefixes: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Return, for keys of files as they are after a step, the images that hold them."""
+        return self.checkpoints.images_of(prefixes)
 
     def put(self, record: Record) -> None:
         """Keep a record, in the place of any other of its key, which thereby is no longer unfinished."""
@@ -117,7 +124,7 @@ class RecordStore:
         )
 
     def forget(self, keys: Collection[str]) -> None:
-        """Drop the records of those keys and what they alone tell of; keys without one are no error."""
+        """Drop the records and checkpoints of those keys and what they alone tell of; a key without one is no error."""
         self.upkeep.forget(keys)
 
     def add_export(self, key: str, selection: str, digest: str) -> None:

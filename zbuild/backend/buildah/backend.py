@@ -19,14 +19,23 @@ from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
 from zbuild.backend.layer_digest import digest_layers
 from zbuild.backend.process import Runner
-from zbuild.backend.protocol import Capabilities
+from zbuild.backend.protocol import Capabilities, forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.buildah.facts import Memory
-    from zbuild.backend.protocol import BaseImage, ImageUse, PullPolicy, PushOrder, StageBuild, StageResult, Unfinished
+    from zbuild.backend.protocol import (
+        BaseImage,
+        ImageUse,
+        Keep,
+        PullPolicy,
+        PushOrder,
+        StageBuild,
+        StageResult,
+        Unfinished,
+    )
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -62,11 +71,11 @@ class BuildahBackend:
         """Find a base image. Raises RegistryError."""
         return resolve(self._engine, reference, platform, pull)
 
-    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+    def build(self, order: StageBuild, emit: Emit, keep: Keep = forget) -> StageResult:
         """Build one stage. Raises StageError, ImageGoneError, BackendError, InterruptedBuildError."""
         self._engine.runner.check()
         try:
-            return StageRun(self._engine, self._plain, self._roots, self._caches, order, emit).build()
+            return StageRun(self._engine, self._plain, self._roots, self._caches, order, emit).build(keep)
         except OSError as error:
             raise system_error(error, f"cannot build {order.stage}") from error
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.config_flags import config_flags
+from zbuild.backend.layering import commit_seconds
 from zbuild.base.errors import BackendError
 
 if TYPE_CHECKING:
@@ -34,14 +37,17 @@ class Container:
         self._is_own_mount = False
         self.has_volumes = True
         self._gone = False
+        self.made_in = 0.0
         self._made_by = commands.create(self.name, image, image_format, platform)
 
     def __enter__(self) -> Self:
+        started = time.monotonic()
         try:
             self._engine.call(self._made_by)
         except BaseException:
             self.remove()
             raise
+        self.made_in = time.monotonic() - started
         return self
 
     def __exit__(
@@ -60,6 +66,13 @@ class Container:
             self._is_own_mount = own is not None
             self._root = own or os.fsencode(self._engine.call(commands.mount(self.name)))
         return self._root
+
+    def commit_seconds(self, limit: float) -> float:
+        """Estimate how long a commit of what was written takes, up to a limit; 0 where the driver does not tell."""
+        facts = self._engine.facts
+        if facts.driver != "overlay":
+            return 0.0
+        return commit_seconds(bytes(Path(facts.graphroot) / "overlay" / self._stored.layer / "diff"), limit)
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Builds one stage: from, its steps, at most one config, commit."""
+"""Builds one stage: from, its steps, at most one config, commit; a checkpoint is one more commit and one more from."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
+from zbuild.backend.layering import Checkpointing, price
 from zbuild.backend.lending import Lenders
-from zbuild.backend.protocol import StageResult
+from zbuild.backend.protocol import KeptFiles, StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
+from zbuild.model.image_config import ImageConfig
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import (
     ContextOrigin,
@@ -37,14 +39,16 @@ from zbuild.model.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.image_roots import ImageRoots
     from zbuild.backend.buildah.plain_images import PlainImages
-    from zbuild.backend.protocol import StageBuild
+    from zbuild.backend.buildah.store import StoredImage
+    from zbuild.backend.protocol import Keep, StageBuild
     from zbuild.events.bus import Emit
-    from zbuild.model.steps import Origin, Selection, Step
+    from zbuild.model.steps import Origin, Step
 
 
 class StageRun:
@@ -66,17 +70,30 @@ class StageRun:
         )
         self._base = BaseSettings()
         self._copied: list[str] = []
+        self._seconds: list[float] = []
+        self._checkpointing = Checkpointing(order)
+        self._prices: list[float] = []
 
-    def build(self) -> StageResult:
+    def build(self, keep: Keep) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
         self._refuse_windows_runs()
-        self._base = self._base_settings()
-        with Transcript(self._order, self._emit) as transcript, self._container() as container:
-            seconds = self._steps(container, transcript)
-            exports = self._digests(container)
-            self._configure(container)
-            image_id = self._commit(container)
-        return self._result(image_id, seconds, exports)
+        with Transcript(self._order, self._emit) as transcript:
+            image_id = self._below(transcript)
+            while True:
+                with self._container(image_id) as container:
+                    if self._carries_out(container, transcript):
+                        return self._finish(container)
+                    image_id = self._checkpoint(container, keep)
+
+    def _below(self, transcript: Transcript) -> str:
+        """Return the image to start from, "" for scratch, and tell of the steps that a checkpoint holds."""
+        order = self._order
+        if order.start is None:
+            return order.base.image_id if order.base else ""
+        for index, step in enumerate(order.steps[: order.start.done], 1):
+            transcript.cached(index, step.text)
+            self._seconds.append(0.0)
+        return order.start.image_id
 
     def _refuse_windows_runs(self) -> None:
         """Refuse commands of Windows images, which no runtime on Linux can start; files can be copied into them."""
@@ -85,33 +102,62 @@ class StageRun:
             message = f"'{step.text}': commands of Windows images cannot run on this machine"
             raise StageError("not-yet", message, span=step.span, hint="without RUN such an image can be built")
 
-    def _base_settings(self) -> BaseSettings:
-        """Return the configuration that the base really has: a stage's image may lack what its format cannot hold."""
-        base = self._order.base
-        if base is None:
-            return BaseSettings()
-        image = self._engine.store.image(base.image_id)
-        config = parse_config(self._engine.store.config(base.image_id))
-        config = replace(config, onbuild=())  # the container is made of a plain one
-        return BaseSettings(config, next(iter(image.names), ""), base.image_id)
-
-    def _container(self) -> Container:
+    def _container(self, image_id: str) -> Container:
+        """Make a working container of an image, whose configuration is the base's, or that of a result."""
         order = self._order
-        if order.base:
-            return Container(self._engine, self._plain.of(order.base.image_id), order.format)
+        self._base = self._settings(image_id)
+        if image_id:
+            return Container(self._engine, self._plain.of(image_id), order.format)
         foreign = None if order.platform == host_platform() else order.platform
         return Container(self._engine, commands.SCRATCH, order.format, foreign)
 
-    def _steps(self, container: Container, transcript: Transcript) -> tuple[float, ...]:
-        """Carry out all steps and return the seconds of each."""
-        steps = enumerate(self._order.steps, 1)
+    def _settings(self, image_id: str) -> BaseSettings:
+        """Return what RUNs find: the configuration as stored, which may lack what its format cannot hold.
+
+        Name and id are those of the stage's base, whatever checkpoint lies between.
+        """
+        config = self._stored_config(image_id)
+        base = self._order.base
+        if base is None:
+            return BaseSettings(config)
+        return BaseSettings(config, next(iter(self._engine.store.image(base.image_id).names), ""), base.image_id)
+
+    def _stored_config(self, image_id: str) -> ImageConfig:
+        if not image_id:
+            return ImageConfig()
+        config = parse_config(self._engine.store.config(image_id))
+        return replace(config, onbuild=())  # the container is made of a plain one
+
+    def _carries_out(self, container: Container, transcript: Transcript) -> bool:
+        """Carry out steps until all are done, or until a checkpoint is due: then it is False."""
         try:
-            seconds = tuple(self._timed(container, index, step, transcript) for index, step in steps)
+            ended = self._steps(container, transcript)
         except OSError:
             self._check_images()
             raise
         self._check_images()
-        return seconds
+        return ended
+
+    def _steps(self, container: Container, transcript: Transcript) -> bool:
+        steps, done = self._order.steps, len(self._seconds)
+        if done < len(steps):
+            self._take_base_config(container)
+        for index, step in enumerate(steps[done:], done + 1):
+            seconds = self._timed(container, index, step, transcript)
+            self._seconds.append(seconds)
+            if self._checkpointing.is_due(index, seconds, container.commit_seconds):
+                return False
+        return True
+
+    def _take_base_config(self, container: Container) -> None:
+        """Give a container that was made of a result the configuration of the base, which RUN is to find."""
+        start = self._order.start
+        if start is None or self._base.config == (wanted := self._stored_config(self._base.image_id)):
+            return
+        flags = config_flags(self._base.config, wanted, self._order.format)
+        if flags:
+            self._engine.call(commands.config(container.name, flags))
+        self._base = self._base._replace(config=wanted)
 
     def _check_images(self) -> None:
         """See that the images that were read are still there: zbuild's mounts keep nobody from removing them."""
@@ -168,9 +214,6 @@ class StageRun:
             case _:
                 assert_never(origin)
 
-    def _digests(self, container: Container) -> tuple[tuple[Selection, str], ...]:
-        return digest_exports(container.root, self._order.exports) if self._order.exports else ()
-
     def _configure(self, container: Container) -> None:
         order = self._order
         for setting in lost_settings(order.config, order.format):
@@ -180,22 +223,53 @@ class StageRun:
         if flags:
             self._engine.call(commands.config(container.name, flags))
 
-    def _commit(self, container: Container) -> str:
+    def _finish(self, container: Container) -> StageResult:
+        order = self._order
+        exports = digest_exports(container.root, order.exports) if order.exports else ()
+        self._configure(container)
+        image = self._commit(container, order.names or (self._engine.names.image(order.key),))
+        store = self._engine.store
+        layers = diff_ids(store.config(image.id))
+        return StageResult(
+            image_id=image.id,
+            digest=image.digest,
+            diff_ids=layers,
+            size=store.size(image),
+            layer_count=len(layers),
+            seconds=tuple(self._seconds),
+            exports=exports,
+            copied=tuple(self._copied),
+            price=min(self._prices),
+        )
+
+    def _checkpoint(self, container: Container, keep: Keep) -> str:
+        """Commit what is done, tell of it, and return the image to go on from."""
+        done = len(self._seconds)
+        key = self._order.layering.keys[done - 1]
+        image = self._commit(container, (self._engine.names.image(key),))
+        store = self._engine.store
+        layers = diff_ids(store.config(image.id))
+        keep(KeptFiles(key, done, image.id, layers, store.size(image), tuple(self._copied)))
+        return image.id
+
+    def _commit(self, container: Container, names: Sequence[str]) -> StoredImage:
         """Commit under the first name and add the others; what a failed commit leaves is removed."""
-        name, *others = self._order.names or (self._engine.names.image(self._order.key),)
+        started = time.monotonic()
         before = frozenset(self._engine.store.images())
         container.release()
         try:
-            image_id = self._engine.call(commands.commit(container.name, name, self._order.format))
+            image_id = self._engine.call(commands.commit(container.name, names[0], self._order.format))
         except (BackendError, InterruptedBuildError):
             self._remove_partial(before)
             raise
         container.committed()
-        image_id = image_id.removeprefix("sha256:")
-        if others:
-            self._engine.call(commands.tag(image_id, others))
+        if names[1:]:
+            self._engine.call(commands.tag(image_id, names[1:]))
         syncfs(self._engine.facts.graphroot)
-        return image_id
+        image = self._engine.store.image(image_id.removeprefix("sha256:"))
+        seconds = container.made_in + time.monotonic() - started
+        self._prices.append(price(seconds, self._engine.store.layers()[image.layer].size))
+        return image
 
     def _remove_partial(self, before: frozenset[str]) -> None:
         """Remove images that came since, have no name and no config: a full disk leaves such a one for good."""
@@ -206,12 +280,3 @@ class StageRun:
                 self._engine.store.config(image_id)
             except ImageGoneError:
                 self._engine.runner.run(commands.remove_images([image_id]), cleanup=True)
-
-    def _result(
-        self, image_id: str, seconds: tuple[float, ...], exports: tuple[tuple[Selection, str], ...]
-    ) -> StageResult:
-        store = self._engine.store
-        image = store.image(image_id)
-        layers = diff_ids(store.config(image_id))
-        copied = tuple(self._copied)
-        return StageResult(image_id, image.digest, layers, store.size(image), len(layers), seconds, exports, copied)

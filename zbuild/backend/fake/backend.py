@@ -18,17 +18,18 @@ from zbuild.backend.fake.images import ImageFolder
 from zbuild.backend.fake.stage import FakeStage
 from zbuild.backend.layer_digest import digest_layers
 from zbuild.backend.local_names import image_id_of, local_names
-from zbuild.backend.protocol import BaseImage, Capabilities, ImageUse, StageResult
+from zbuild.backend.protocol import BaseImage, Capabilities, ImageUse, KeptFiles, StageResult, forget
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import RegistryError
+from zbuild.model.image_config import ImageConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.fake.images import FakeImage
-    from zbuild.backend.protocol import PullPolicy, PushOrder, StageBuild, Unfinished
+    from zbuild.backend.protocol import Keep, PullPolicy, PushOrder, StageBuild, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -61,14 +62,14 @@ class FakeBackend:
                 return BaseImage(image.id, image.digest, image.config, image.layers)
         raise RegistryError("image-missing", f"the image {reference} is not in the store, and there is no registry")
 
-    def build(self, order: StageBuild, emit: Emit) -> StageResult:
+    def build(self, order: StageBuild, emit: Emit, keep: Keep = forget) -> StageResult:
         """Carry out a stage's steps in a folder and keep it as an image. Raises StageError, ImageGoneError."""
         stage = FakeStage(self._images, order, self._stop)
         with self._new_folder() as work:
             with Transcript(order, emit) as transcript, Rootfs(os.fsencode(work)) as root:
-                seconds = stage.carry_out(root, transcript)
+                seconds = stage.carry_out(root, transcript, lambda done: keep(self._checkpoint(stage, work, done)))
             exports = digest_exports(os.fsencode(work), order.exports)
-            image = self._images.add(work, stage.layers_below, order.config, str(order.platform))
+            image = self._images.add(work, tuple(stage.layers), order.config, str(order.platform))
         self._images.tag(image.id, order.names or (_OWN + order.key,))
         layers, copied = image.layers, tuple(stage.copied)
         return StageResult(image.id, image.digest, layers, image.size, len(layers), seconds, exports, copied)
@@ -81,6 +82,16 @@ class FakeBackend:
             yield work
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+    def _checkpoint(self, stage: FakeStage, work: Path, done: int) -> KeptFiles:
+        copy = work.with_name(f"{work.name}-{done}")
+        shutil.copytree(work, copy, symlinks=True)
+        order = stage.order
+        image = self._images.add(copy, tuple(stage.layers), ImageConfig(), str(order.platform))
+        stage.layers[:] = image.layers
+        key = order.layering.keys[done - 1]
+        self._images.tag(image.id, (_OWN + key,))
+        return KeptFiles(key, done, image.id, image.layers, image.size, tuple(stage.copied))
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""

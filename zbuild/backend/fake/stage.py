@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.fake.commands import CANCELLED, TIMED_OUT, FakeRun, run_command
+from zbuild.backend.layering import Checkpointing
 from zbuild.backend.lending import Lenders, Lending
 from zbuild.backend.process import Runner
 from zbuild.base.dataclass import dataclass
@@ -30,6 +31,7 @@ from zbuild.model.steps import (
 
 if TYPE_CHECKING:
     import threading
+    from collections.abc import Callable
 
     from zbuild.backend.fake.images import ImageFolder
     from zbuild.backend.protocol import StageBuild
@@ -40,28 +42,40 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FakeStage:
-    """One order, the images it may read, and what is set when the build is to stop; `copied` as in `StageResult`."""
+    """One order, the images it may read, and what is set when the build is to stop.
+
+    `copied` is as in `StageResult`; `layers` are the diff ids of the image that was last made or begun with.
+    """
 
     images: ImageFolder
     order: StageBuild
     stop: threading.Event
     copied: list[str] = field(default_factory=list)
+    layers: list[str] = field(default_factory=list)
 
-    @property
-    def layers_below(self) -> tuple[str, ...]:
-        """The diff ids of the base."""
-        return self.images.get(self.order.base.image_id).layers if self.order.base else ()
+    def carry_out(self, root: Rootfs, transcript: Transcript, keep: Callable[[int], None]) -> tuple[float, ...]:
+        """Put the image below into a root and carry out the steps there; return the seconds each took.
 
-    def carry_out(self, root: Rootfs, transcript: Transcript) -> tuple[float, ...]:
-        """Put the base into a root and carry out all steps there; return the seconds each took.
-
-        Raises StageError, ImageGoneError, and InterruptedBuildError.
+        `keep` is told when to keep a checkpoint, and how many steps are done. Raises StageError, ImageGoneError, and
+        InterruptedBuildError.
         """
         self._check()
-        if self.order.base:
+        if below := self.order.start or self.order.base:
             everything = CopyStep(StageOrigin(""), Selection((".",)), "/")
-            copy_step(root, everything, os.fsencode(self.images.root(self.order.base.image_id)), self._check)
-        return tuple(self._timed(root, index, step, transcript) for index, step in enumerate(self.order.steps, 1))
+            copy_step(root, everything, os.fsencode(self.images.root(below.image_id)), self._check)
+            self.layers.extend(self.images.get(below.image_id).layers)
+        checkpointing = Checkpointing(self.order)
+        cached = self.order.start.done if self.order.start else 0
+        seconds = []
+        for done, step in enumerate(self.order.steps, 1):
+            if done <= cached:
+                transcript.cached(done, step.text)
+                seconds.append(0.0)
+                continue
+            seconds.append(self._timed(root, done, step, transcript))
+            if checkpointing.is_due(done, seconds[-1]):
+                keep(done)
+        return tuple(seconds)
 
     def _check(self) -> None:
         if self.stop.is_set():

@@ -79,6 +79,7 @@ def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: Im
         pull=settings.pull,
         secrets=settings.secrets,
         ssh=settings.ssh,
+        layers=settings.layers,
         contexts=image_contexts(node, source.folder, source.folders, source.diagnostics),
         span=name.span,
     )
@@ -99,6 +100,7 @@ def included_image(name: str, path: Scalar, folder: str, settings: ImageSettings
         pull=settings.pull,
         secrets=settings.secrets,
         ssh=settings.ssh,
+        layers=settings.layers,
         span=path.span,
     )
 

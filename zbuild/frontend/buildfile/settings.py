@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostics
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
-    from zbuild.model.project import ImageFormat
+    from zbuild.model.project import ImageFormat, LayersMode
     from zbuild.model.secrets import Agents, Secrets
     from zbuild.syntax.nodes import Mapping
 
@@ -33,6 +33,7 @@ class ImageSettings:
     pull: str = ""
     secrets: Secrets = ()
     ssh: Agents = ()
+    layers: LayersMode = "auto"
 
     def with_node(self, node: Mapping, diagnostics: Diagnostics) -> ImageSettings:
         """Return these settings with what a mapping says instead.
@@ -53,6 +54,7 @@ class ImageSettings:
             pull=node.text("pull") or self.pull,
             secrets=with_secrets(self.secrets, node, diagnostics),
             ssh=with_agents(self.ssh, node),
+            layers=cast("LayersMode", node.text("layers") or self.layers),
         )
 
 
