@@ -63,7 +63,7 @@ def test_an_answer_that_still_holds_is_not_asked_for_again(work: Fetching, serve
     assert (work.result(), server.take_asked()) == ("cached", [])
     server.put("/x", "two")
     assert (work.result(), server.take_asked()) == ("cached", [])
-    work.build("--pull", "newer")
+    work.build("--pull")
     assert server.take_asked() == ["GET /x 200"]
     assert (work.tree() / "x").read_text() == "two"
 

@@ -11,10 +11,10 @@ from support.lab import DictMemory
 
 from zbuild.backend.buildah.backend import BuildahBackend
 from zbuild.backend.buildah.exit_program import exit_program
-from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.buildah.names import Names
 from zbuild.backend.buildah.store import Store
 from zbuild.backend.fake.backend import FakeBackend
+from zbuild.backend.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.local_names import full_name, image_id_of, local_names
 from zbuild.backend.select import choose_backend
 from zbuild.base.errors import BackendError, ImageGoneError, RegistryError, UsageError

@@ -37,7 +37,10 @@ def asked(workspace: StandIn, *argv: str) -> tuple[str, object]:
         (["--build-arg", "EMPTY="], BuildOptions(build_args=(("EMPTY", ""),))),
         (["--target", "builder"], BuildOptions(target="builder")),
         (["--tag", "a:1", "--tag", "b:2"], BuildOptions(tags=("a:1", "b:2"))),
-        (["--pull", "always"], BuildOptions(pull="always")),
+        (["--pull", "never", "--locked"], BuildOptions(pull="never", locked=True)),
+        (["--pull=missing"], BuildOptions(pull="missing")),
+        (["--pull"], BuildOptions(pull="always")),
+        (["--pull", "-k"], BuildOptions(pull="always", keep_going=True)),
         (["--backend", "buildah", "--no-wait"], BuildOptions(backend="buildah", wait=False)),
     ],
 )
@@ -50,6 +53,11 @@ def test_targets_are_handed_over_in_order_with_options_between(workspace: StandI
         "build",
         (("web", "api/builder", "svc-*"), BuildOptions(keep_going=True)),
     )
+
+
+def test_a_target_after_a_bare_pull_is_a_target(workspace: StandIn) -> None:
+    assert asked(workspace, "build", "--pull", "api") == ("build", (("api",), BuildOptions(pull="always")))
+    assert asked(workspace, "build", "--", "--pull") == ("build", (("--pull",), BuildOptions()))
 
 
 def test_a_bare_build_arg_comes_from_the_environment(workspace: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +123,9 @@ def test_a_dry_run_prints_the_plan_and_builds_nothing(
         (["xyzzy"], "there is no command 'xyzzy'\n  hint: see 'zbuild --help'"),
         (["build", "--jbs", "2"], "'--jbs'\n  hint: did you mean '--jobs'?\n  hint: see 'zbuild build --help'"),
         (["build", "-j", "0"], "invalid value for '-j' / '--jobs': 0 is not in the range x>=1"),
-        (["build", "--pull", "often"], "'often' is not one of 'missing', 'newer', 'always', 'never'"),
+        (["build", "--pull=often"], "'often' is not one of 'newer', 'always', 'missing', 'never'"),
+        (["lock", "api"], "names say what to update\n  hint: add --update"),
+        (["lock", "--check", "--update"], "--check writes nothing"),
         (["build", "--set", "A"], "'A' has no value; write A=VALUE"),
         (["build", "--build-arg", "=x"], "'=x' has no name; write NAME=VALUE"),
         (["explain"], "missing argument 'IMAGE'"),

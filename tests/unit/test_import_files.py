@@ -91,7 +91,7 @@ def test_a_bake_file_s_targets_become_images(tmp_path: Path) -> None:
         "labels": {"team": "web"},
         "target": "service",
         "no_cache": True,
-        "pull": "newer",
+        "pull": "always",
         "contexts": {"base": "target:base", "docs": "docs"},
     }
     assert told == [

@@ -160,8 +160,17 @@ def test_a_moved_base_is_named_and_runs_only_its_dependents(world) -> None:
     world.sources.digests["reg.example/x:latest"] = "sha256:new"
     decisions = world.decide(graph)
     assert (decisions["a"].action, decisions["b"].action) == ("run", "cached")
-    assert decisions["a"].reason == "base changed"
+    assert decisions["a"].reason == "its base reg.example/x:latest moved"
     assert decisions["a"].changes[0].new == "sha256:new"
+
+
+def test_another_base_is_not_one_that_moved(world) -> None:
+    images = [ImageSpec("a", context="a")]
+    world.build(graph_of(images, {"a/Dockerfile": "FROM reg.example/x\nRUN a"}))
+    decision = world.decide(graph_of(images, {"a/Dockerfile": "FROM reg.example/y\nRUN a"}))["a"]
+    assert decision.reason == "base changed"
+    assert decision.changes[0].old == "reg.example/x:latest@sha256:reg.example/x:latest"
+    assert decision.changes[0].new == "reg.example/y:latest@sha256:reg.example/y:latest"
 
 
 def test_build_arguments_count_only_where_they_are_declared(world) -> None:

@@ -16,7 +16,7 @@ from zbuild.syntax.nodes import Mapping, Scalar
 from zbuild.syntax.schema import SUPPORTED_KEYWORDS, check_schema, read_schema
 from zbuild.syntax.yaml_reader import read_yaml
 
-_NAMES = ("zimagefile", "zbuild")
+_NAMES = ("zimagefile", "zbuild", "lock")
 _ANNOTATIONS = {"$schema", "$id", "$defs", "title", "description", "errorMessage"}
 
 
@@ -56,7 +56,7 @@ def test_every_property_is_described_and_every_mapping_is_closed(name):
         assert "description" in definition, key
 
 
-@pytest.mark.parametrize("name", [*_NAMES, "recipe"])
+@pytest.mark.parametrize("name", [*_NAMES, "recipe", "lock"])
 def test_editors_can_tell_of_every_value_what_it_is(name):
     for part in _parts(read_schema(name)):
         inner = [part[key] for key in ("items", "additionalProperties", "propertyNames") if key in part]

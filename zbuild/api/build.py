@@ -57,7 +57,7 @@ class Build:
     @property
     def repeatable(self) -> bool:
         """Say whether the same command would find nothing to do."""
-        return not (self._options.always or self._options.no_cache) and self._options.pull == "missing"
+        return not (self._options.always or self._options.no_cache) and self._options.pull != "always"
 
     def run(self) -> None:
         """Build everything the targets need.
@@ -72,6 +72,7 @@ class Build:
             self._emit(Notice("an image vanished from the store during the build; planning again", "warning"))
             self._errors.clear()
             self._skipped.clear()
+            self._session.bases.forget()
             self._once()
         if self._errors:
             self._fail()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.base.errors import RegistryError, StageError
+from zbuild.graph.types import FromReference
 from zbuild.model.mounts import shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, RunStep, Selection, takes_from_context
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zbuild.api.sources import WorkspaceSources
+    from zbuild.backend.protocol import BaseImage
+    from zbuild.base.span import Span
+    from zbuild.graph.types import Vertex
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Origin, Step
     from zbuild.plan.describe import Described
@@ -40,6 +44,22 @@ def fetched(described: Described, sources: WorkspaceSources) -> dict[RemoteOrigi
             except RegistryError as error:
                 raise StageError(error.code, error.message, span=step.span, hint=error.hint) from error
     return found
+
+
+def pulled_base(described: Described, base: BaseImage | None, sources: WorkspaceSources) -> BaseImage | None:
+    """Return what a stage starts from as it is in the store, pulled if it must be. Raises RegistryError."""
+    vertex = described.vertex
+    if not isinstance(vertex.base, FromReference):
+        return base
+    return pulled(vertex, vertex.base.reference, vertex.stage.base.span, sources)
+
+
+def pulled(vertex: Vertex, reference: str, span: Span, sources: WorkspaceSources) -> BaseImage:
+    """Return an image that is not built here, likewise; `span` is where the stage asks for it."""
+    try:
+        return sources.pulled(reference, vertex.platform, vertex.settings.pull)
+    except RegistryError as error:
+        raise RegistryError(error.code, error.message, span=span, hint=error.hint) from error
 
 
 def copied(steps: Sequence[Step], sources: WorkspaceSources) -> tuple[str, ...]:

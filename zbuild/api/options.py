@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zbuild.events.types import Action
     from zbuild.model.secrets import Agents, Secrets
 
-PullChoice: TypeAlias = Literal["newer", "always", "never", "missing"]
+PullChoice: TypeAlias = Literal["", "newer", "always", "never", "missing"]
 LayersChoice: TypeAlias = Literal["", "auto", "all", "none"]
 
 
@@ -22,10 +22,11 @@ class BuildOptions:
 
     A context without a build file is built by the recipe `runtime`, or, with `detect`, by the one that its files
     suggest. `contexts` are named build contexts as `--build-context` takes them; folders are absolute, or relative to
-    the workspace. `secrets` and `agents` are where RUN's mounts of these are found, by their ids, before those that
-    build files name. `push`: after the build, push the targets' tags that name a registry. `no_cache` are images and
-    stages (`image/stage`, patterns) to run come what may. `layers` says after which instructions the files are kept as
-    checkpoints, "" = as the build files say.
+    the workspace. `pull` says when registries are asked what bases mean, "": as the build files say, else `newer`;
+    `locked`: a base that the lock does not hold is an error. `secrets` and `agents` are where RUN's mounts of these are
+    found, by their ids, before those that build files name. `push`: after the build, push the targets' tags that name a
+    registry. `no_cache` are images and stages (`image/stage`, patterns) to run come what may. `layers` says after which
+    instructions the files are kept as checkpoints, "" = as the build files say.
     """
 
     jobs: int = 0
@@ -35,7 +36,8 @@ class BuildOptions:
     target: str = ""
     tags: tuple[str, ...] = ()
     backend: str = ""
-    pull: PullChoice = "missing"
+    pull: PullChoice = ""
+    locked: bool = False
     wait: bool = True
     detect: bool = False
     runtime: str = ""

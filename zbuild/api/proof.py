@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.graphs import settled
 from zbuild.base.dataclass import dataclass
+from zbuild.frontend.lock_file import LOCK_FILE
 from zbuild.state.stamp import stat_row
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ class Proof:
     """Files that were as their rows say when the build ended well, and the stat indexes that cover the contexts.
 
     `environment` are the variables that the build files asked for, with what their values hash to.
-    `until` is the unix time at which a URL must be looked at again; infinite where nothing of the kind is used.
+    `until` is the unix time at which a URL or the tag of a base must be looked at again; infinite where nothing of the
+    kind is used.
     """
 
     root: Path
@@ -43,10 +45,11 @@ def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tu
 
     `searched` are the paths whose coming or going would have led to another workspace.
     """
-    users = tuple(stat_row(path) for path in (*sorted(session.sources.ignore_files), *searched))
+    lock_file = str(session.root / LOCK_FILE)
+    users = tuple(stat_row(path) for path in (*sorted(session.sources.ignore_files), lock_file, *searched))
     rows = (*loaded.rows, *users)
     again = any(vertex.settings.no_cache for vertex in loaded.graph.vertices)
-    until = session.remotes.fresh_until
+    until = session.fresh_until
     if again or not until or not build.repeatable or not loaded.settled or not settled(users, build.began):
         return None
     indexes = session.sources.save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 from zbuild.backend.command import Command
 from zbuild.backend.process import Runner
@@ -11,10 +12,13 @@ from zbuild.oci.credentials import CredentialFiles
 from zbuild.oci.hosts import Hosts
 from zbuild.oci.registry import Registry
 
+if TYPE_CHECKING:
+    from zbuild.oci.retries import Limits
+
 _HELPER_TIMEOUT = 30.0
 
 
-def open_registry(runner: Runner | None = None) -> Registry:
+def open_registry(runner: Runner | None = None, limits: Limits | None = None) -> Registry:
     """Return a client, to be closed; `runner` starts credential helpers. Raises UsageError for wrong settings."""
     runner = runner or Runner()
 
@@ -25,4 +29,4 @@ def open_registry(runner: Runner | None = None) -> Registry:
             return None
         return None if done.returncode else done.stdout
 
-    return Registry(Hosts.read(os.environ), CredentialFiles(os.environ, run_helper).find)
+    return Registry(Hosts.read(os.environ), CredentialFiles(os.environ, run_helper).find, limits)

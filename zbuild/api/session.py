@@ -8,10 +8,16 @@ from typing import TYPE_CHECKING
 from zbuild.api.again import stages_to_run
 from zbuild.api.checkpoints import CommitPrice
 from zbuild.api.graphs import file_clock
+from zbuild.api.locks import load_lock, unlocked
 from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.protocol import Unfinished
 from zbuild.backend.select import choose_backend
+from zbuild.base.errors import BuildFileError
+from zbuild.fetch.bases import Bases
+from zbuild.fetch.meanings import Meanings
+from zbuild.fetch.registries import Registries
 from zbuild.fetch.remotes import Remotes
+from zbuild.fetch.store import FetchedStore
 from zbuild.plan.describe import describe
 from zbuild.plan.planner import decide, make_plan
 from zbuild.state.machine import MachineMemory
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
     from zbuild.api.options import BuildOptions
     from zbuild.graph.types import Graph
+    from zbuild.oci.registry import Registry
+    from zbuild.oci.retries import Limits
     from zbuild.plan.planner import Decision
     from zbuild.plan.types import Plan
     from zbuild.state.folder import StateFolder
@@ -43,7 +51,7 @@ class Session:
         *,
         only_look: bool = False,
     ) -> None:
-        """With `only_look`, no image is pulled that is merely missing."""
+        """With `only_look`, images that are not to be had are no error; one that is not here is never pulled."""
         self._only_look = only_look
         self._options = options
         self.root = root
@@ -59,15 +67,25 @@ class Session:
         )
         self.price = CommitPrice(memory, self.backend.name)
         self.remotes = Remotes(self._folder.fetched, self._tell, self._notice)
-        self.sources = WorkspaceSources(
-            self.root, self._folder.stat, self.backend, self._options.pull, self.remotes, only_look=self._only_look
+        self.lock = load_lock(self.root, self._folder)
+        self.registries = open_registries()
+        self.bases = Bases(
+            self.backend,
+            Meanings(FetchedStore(self._folder.fetched), self.registries.asker),
+            self.lock.by_use(),
+            self._tell,
+            self._notice,
+            self.registries.close,
+            only_look=self._only_look,
         )
+        self.sources = WorkspaceSources(self.root, self._folder.stat, self.bases, self.remotes, self._options.pull)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
+            self.registries.close()
             self.backend.close()
         finally:
             self.records.close()
@@ -83,8 +101,20 @@ class Session:
             self.records.clear_unfinished()
         return removed
 
+    def check_lock(self, graph: Graph) -> None:
+        """Tell of the bases that the lock, where there is one, does not hold; with `locked` that is an error.
+
+        Raises BuildFileError.
+        """
+        problems = unlocked(graph, self.lock) if self.lock.present or self._options.locked else ()
+        if problems and self._options.locked:
+            raise BuildFileError(problems)
+        for problem in problems:
+            self._notice(f"{problem.span}: {problem.message}: the registry is asked; {problem.hint}")
+
     def decide(self, graph: Graph) -> dict[str, Decision]:
         """Decide what will be done with every stage of the graph. Raises UsageError for an unknown one to run again."""
+        self.sources.prepare_bases(graph.vertices)
         described = describe(graph, self.sources, self.backend.name)
         self.present = dict(self.backend.images())
         self.again = stages_to_run(graph, self._options)
@@ -104,7 +134,24 @@ class Session:
         """Stop all that is being built or fetched."""
         self.backend.cancel()
         self.remotes.cancel()
+        self.registries.close()
+
+    @property
+    def fresh_until(self) -> float:
+        """The unix time up to which nothing need be asked of other machines again; 0 for never."""
+        return min(self.remotes.fresh_until, self.bases.fresh_until)
 
     def jobs(self) -> int:
         """Return how many stages may run at once."""
         return self._options.jobs or os.cpu_count() or 1
+
+
+def open_registries() -> Registries:
+    """Return what asks registries, with this user's credentials; nothing is opened before there is something to ask."""
+
+    def opener(limits: Limits) -> Registry:
+        from zbuild.api.registries import open_registry  # noqa: PLC0415 - few runs ask, and it costs 60 ms to import
+
+        return open_registry(limits=limits)
+
+    return Registries(opener)

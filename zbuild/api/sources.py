@@ -5,26 +5,26 @@ from __future__ import annotations
 import os
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from zbuild.backend.local_names import is_local
-from zbuild.backend.protocol import BaseImage
 from zbuild.base.diagnostic import Diagnostic
 from zbuild.base.digest import xxh
-from zbuild.base.errors import BuildFileError, RegistryError
+from zbuild.base.errors import BuildFileError
 from zbuild.base.gomatch import PatternError
 from zbuild.base.span import Span
-from zbuild.model.image_config import ImageConfig
+from zbuild.graph.base_uses import base_uses
 from zbuild.plan.ignore import ignore_candidates, read_ignore
 from zbuild.plan.sources import SelectionError
 from zbuild.plan.statindex import StatIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
-    from zbuild.backend.protocol import Backend, PullPolicy
+    from zbuild.backend.protocol import BaseImage, PullPolicy
     from zbuild.base.platform import Platform
+    from zbuild.fetch.bases import Bases
     from zbuild.fetch.remotes import Remotes
+    from zbuild.graph.types import Vertex
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.fingerprint import TreeDigest
@@ -35,57 +35,45 @@ _STATE = ("**/.zbuild",)
 
 
 class WorkspaceSources:
-    """Answers from the workspace's folders and the backend's store; each question once a run.
+    """Answers from the workspace's folders, the backend's store and other machines; each question once a run.
 
-    With `only_look`, an image that is merely missing is not pulled; it is a base of which nothing is known.
+    `pull` is the policy that the command line asks for, "" when that is left to the build files.
     """
 
     def __init__(
-        self,
-        root: Path,
-        stat_folder: Path,
-        backend: Backend,
-        pull: PullPolicy,
-        remotes: Remotes,
-        *,
-        only_look: bool = False,
+        self, root: Path, stat_folder: Path, bases: Bases, remotes: Remotes, pull: PullPolicy | Literal[""]
     ) -> None:
         self.root = root
-        self._only_look = only_look
-        self.remotes = remotes
+        self._bases = bases
+        self._remotes = remotes
         self._stat_folder = stat_folder
-        self._backend = backend
         self._pull = pull
-        self._bases: dict[tuple[str, Platform], BaseImage] = {}
-        self._refusals: dict[tuple[str, Platform, str], RegistryError] = {}
         self._ignores: dict[tuple[str, str], tuple[str, ...]] = {}
         self._indexes: dict[str, StatIndex] = {}
         self._lock = threading.Lock()
         self.ignore_files: set[str] = set()
         self.listings: dict[str, bytes] = {}
 
-    def base(self, reference: str, platform: Platform, pull: str) -> BaseImage:
-        """Find an image that is not built here. Raises RegistryError, the same again for one that was not to be had."""
-        if (reference, platform) not in self._bases:
-            policy: PullPolicy = pull or self._pull  # type: ignore[assignment] # the schema allows no other words
-            if (reference, platform, policy) in self._refusals:
-                raise self._refusals[reference, platform, policy]
-            try:
-                self._bases[reference, platform] = self._find(reference, platform, policy)
-            except RegistryError as error:
-                self._refusals[reference, platform, policy] = error
-                raise
-        return self._bases[reference, platform]
+    def prepare_bases(self, vertices: Iterable[Vertex]) -> None:
+        """Find out for all stages at once what the images mean that are not built here."""
+        self._bases.prepare(
+            [
+                (use.reference, use.vertex.platform, self._policy(use.vertex.settings.pull))
+                for use in base_uses(vertices)
+            ]
+        )
 
-    def _find(self, reference: str, platform: Platform, policy: PullPolicy) -> BaseImage:
-        if not self._only_look or policy != "missing":
-            return self._backend.resolve(reference, platform, policy)
-        try:
-            return self._backend.resolve(reference, platform, "never")
-        except RegistryError:
-            if is_local(reference):
-                raise
-            return BaseImage("", "", ImageConfig())
+    def base(self, reference: str, platform: Platform, pull: str) -> BaseImage:
+        """Find an image that is not built here, its id "" while it is not in the store. Raises RegistryError."""
+        return self._bases.find(reference, platform, self._policy(pull))
+
+    def pulled(self, reference: str, platform: Platform, pull: str) -> BaseImage:
+        """Return an image that is not built here as it is in the store, pulled if it must be. Raises RegistryError."""
+        return self._bases.pulled(reference, platform, self.base(reference, platform, pull))
+
+    def _policy(self, pull: str) -> PullPolicy:
+        """Return when to ask: as the command line says, else as a stage's image does."""
+        return self._pull or pull or "newer"  # type: ignore[return-value] # the schema allows no other words
 
     def folder(self, context: str) -> str:
         """Return a context's absolute folder."""
@@ -127,15 +115,15 @@ class WorkspaceSources:
 
     def remote(self, origin: RemoteOrigin, pull: str) -> str:
         """Return what names the files of another machine now. Raises RegistryError."""
-        return self.remotes.identity(origin, pull or self._pull)
+        return self._remotes.identity(origin, self._policy(pull))
 
     def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
         """Ask other machines for several origins at once."""
-        self.remotes.prepare(origins, pull or self._pull)
+        self._remotes.prepare(origins, self._policy(pull))
 
     def fetched(self, origin: RemoteOrigin, pull: str) -> str:
         """Return a folder that holds the files of another machine. Raises RegistryError."""
-        return self.remotes.folder(origin, pull or self._pull)
+        return self._remotes.folder(origin, self._policy(pull))
 
     def _index(self, path: str) -> StatIndex:
         if path not in self._indexes:

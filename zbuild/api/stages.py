@@ -9,7 +9,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zbuild.api.inputs import copied, fetched, read_by, shown
+from zbuild.api.inputs import copied, fetched, pulled, pulled_base, read_by, shown
 from zbuild.api.names import log_names
 from zbuild.api.results import Results
 from zbuild.api.secrets import GivenSecrets
@@ -184,7 +184,7 @@ class StageRunner:
             stage=name,
             key=key,
             platform=vertex.platform,
-            base=self._results.base(described),
+            base=pulled_base(described, self._results.base(described), self._setup.sources),
             steps=described.evaluation.steps,
             config=described.evaluation.config,
             names=self._setup.names.get(name, ()),
@@ -203,12 +203,11 @@ class StageRunner:
         """Return the image ids behind the names that this stage's steps read files from."""
         vertex = described.vertex
         found = {}
-        for _, origin in read_by(described):
+        for step, origin in read_by(described):
             if isinstance(origin, StageOrigin):
                 found[origin.vertex] = self._results[origin.vertex].image_id
             elif isinstance(origin, ImageOrigin):
-                image = self._setup.sources.base(origin.reference, vertex.platform, vertex.settings.pull)
-                found[origin.reference] = image.image_id
+                found[origin.reference] = pulled(vertex, origin.reference, step.span, self._setup.sources).image_id
         return found
 
     def _unchanged(

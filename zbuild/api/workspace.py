@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zbuild.api.cache import WorkspaceCache
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.lint import LintChoices, Linted
+    from zbuild.api.locking import LockChange
     from zbuild.api.options import BuildReport, PushedTag
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.events.bus import Emit
@@ -78,8 +79,7 @@ class Workspace:
 
     def validate(self, options: BuildOptions | None = None) -> tuple[Diagnostic, ...]:
         """Check all build files, those of images that no group names included; return the warnings."""
-        names = tuple(spec.name for spec in self._reading.project().images)
-        loaded = self._load(names, options or BuildOptions(), checking=True)
+        loaded = self._load(self._names(), options or BuildOptions(), checking=True)
         return (*loaded.warnings, *loaded.lint)
 
     def lint(self, targets: Sequence[str] = (), choices: LintChoices | None = None) -> tuple[Linted, ...]:
@@ -135,6 +135,7 @@ class Workspace:
         folder = self._folder()
         graph = load_graph(self._reading, folder, targets, options).graph
         with Session(self.root, folder, options, unheard, only_look=True) as session:
+            session.check_lock(graph)
             return session.plan(graph)
 
     def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
@@ -145,6 +146,7 @@ class Workspace:
         folder = self._folder()
         graph = load_graph(self._reading, folder, [target], options).graph
         with Session(self.root, folder, options, unheard, only_look=True) as session:
+            session.check_lock(graph)
             return explain_stages(graph, session)
 
     def build(self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit) -> BuildReport:
@@ -198,6 +200,7 @@ class Workspace:
             emit(Notice(message))
 
         with Session(self.root, folder, options, notice, tell) as session:
+            session.check_lock(graph)
             build = Build(session, graph, options, emit, str(logs))
             try:
                 build.run()
@@ -247,6 +250,24 @@ class Workspace:
         ):
             tag_present(loaded.graph, session, names, emit)
 
+    def lock(
+        self, names: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit, update: bool = False
+    ) -> tuple[LockChange, ...]:
+        """Bring the lock file in line with the build files of all images, and return what changed; see `write_lock`."""
+        from zbuild.api.locking import write_lock  # noqa: PLC0415 - only this command needs it
+
+        with self._locked(self._names(), options or BuildOptions(), Bus(*listeners).emit) as (loaded, folder):
+            return write_lock(self.root, folder, loaded.graph, names, update=update)
+
+    def check_lock(self, options: BuildOptions | None = None) -> None:
+        """Raise BuildFileError with what the lock file lacks, and what it holds and no build file asks for."""
+        from zbuild.api.locking import check_lock  # noqa: PLC0415 - likewise
+
+        check_lock(self.root, self._folder(), self._load(self._names(), options or BuildOptions()).graph)
+
+    def _names(self) -> tuple[str, ...]:
+        return tuple(spec.name for spec in self._reading.project().images)
+
     def cache(self, options: BuildOptions | None = None, notice: Callable[[str], None] | None = None) -> WorkspaceCache:
         """Return what builds keep on disk, to be listed and pruned; `options` say for which builds it is kept."""
         from zbuild.api.cache import WorkspaceCache  # noqa: PLC0415 - only this command needs it
@@ -258,29 +279,19 @@ class Workspace:
 
         Returns what was removed, in words.
         """
+        from zbuild.api.clean import clean_store  # noqa: PLC0415 - only this command needs it
+
         options = options or BuildOptions()
         folder = self._folder()
         with WorkspaceLock(folder.lock).acquire(options.wait, unheard):
-            removed = self._clean(folder, options, everything=everything)
+            with Session(self.root, folder, options, unheard) as session:
+                removed = clean_store(session, everything=everything)
             for logs in folder.logs.iterdir():
                 shutil.rmtree(logs, ignore_errors=True)
             if everything:
                 shutil.rmtree(folder.path)
                 removed.append(str(folder.path))
         return tuple(removed)
-
-    def _clean(self, folder: StateFolder, options: BuildOptions, *, everything: bool) -> list[str]:
-        with Session(self.root, folder, options, unheard) as session:
-            records = session.records
-            present = session.backend.images()
-            ours = records.all_image_ids()
-            removed = list(session.backend.sweep(() if everything else ours, []))
-            if everything:
-                built = [image for image in present if image in ours]
-                session.backend.remove(built)
-                removed.extend(f"image {image[:12]}" for image in built)
-            records.forget([record.key for record in records.records() if record.image_id not in present])
-        return removed
 
     def _load(self, targets: Sequence[str], options: BuildOptions, *, checking: bool = False) -> LoadedGraph:
         """Return the graph for what only reads: it needs no state, which may be read-only."""

@@ -19,21 +19,30 @@ if TYPE_CHECKING:
     from zbuild.model.steps import Selection, Step
 
 PullPolicy: TypeAlias = Literal["newer", "always", "never", "missing"]
+"""When a registry is asked what a reference means; backends know no `newer` (see `fetch.bases`)."""
+StorePolicy: TypeAlias = Literal["always", "never", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can do: target operating systems, whether RUN works, and how it runs things (for people)."""
+    """What a backend can do: target operating systems, whether RUN works, and how it runs things (for people).
+
+    `pulls`: images can come from registries.
+    """
 
     systems: tuple[str, ...]
     run: bool
     networks: tuple[str, ...] = ("host",)
     detail: str = ""
+    pulls: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """An image in the store that stages can start from. `digest` is its manifest's, `diff_ids` its layers'."""
+    """An image that stages can start from; one that is not in the store yet has no id.
+
+    `digest` is that of the manifest of its platform, never an index's, `diff_ids` are its layers'.
+    """
 
     image_id: str
     digest: str
@@ -180,8 +189,8 @@ class Backend(Protocol):
         """
         ...
 
-    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
-        """Find a base image, pulling it as the policy says.
+    def resolve(self, reference: str, platform: Platform, pull: StorePolicy) -> BaseImage:
+        """Find a base image, pulling it as the policy says; by a digest it is found whatever it is called.
 
         Raises RegistryError when it is not to be had.
         """

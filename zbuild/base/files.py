@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 TEMPORARY = ".tmp"
 
 
-def write_whole(path: Path | str, data: bytes) -> None:
-    """Replace a file's content; the new one is durable on return: file and folder are synced. Raises OSError."""
+def write_whole(path: Path | str, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file's content; the new one is durable on return: file and folder are synced. Raises OSError.
+
+    `mode` is the new file's, less what the user's umask takes away.
+    """
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{get_ident()}{TEMPORARY}")  # noqa: PTH118 - called for paths of both kinds
     try:
-        _write_synced(temporary, data)
+        _write_synced(temporary, data, mode)
         os.replace(temporary, path)  # noqa: PTH105 - likewise
         _sync_folder(folder or ".")
     except BaseException:
@@ -28,9 +31,9 @@ def write_whole(path: Path | str, data: bytes) -> None:
         raise
 
 
-def _write_synced(path: str, data: bytes) -> None:
+def _write_synced(path: str, data: bytes, mode: int) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(path, flags, 0o600), "wb", buffering=0) as file:
+    with os.fdopen(os.open(path, flags, mode), "wb", buffering=0) as file:
         view = memoryview(data)
         while view:
             view = view[file.write(view) :]

@@ -14,13 +14,14 @@ from zbuild import __version__
 from zbuild.base.errors import UsageError
 from zbuild.base.text import did_you_mean
 from zbuild.cli.session import Session
+from zbuild.cli.values import with_bare_options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 COMMANDS = (
     *("build", "plan", "explain", "list", "graph", "validate", "lint", "parse", "init", "recipes", "convert"),
-    *("import", "schema", "push", "tag", "login", "logout", "cache", "clean"),
+    *("lock", "import", "schema", "push", "tag", "login", "logout", "cache", "clean"),
 )
 _MODULES = {"import": "import_file"}  # where a module cannot be called like its command
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as if the signal had ended it
@@ -50,13 +51,7 @@ class LazyGroup(click.Group):
                 f"there is no command '{args[0]}'",
                 hint=did_you_mean(args[0], COMMANDS) or "see 'zbuild --help'",
             )
-        return super().resolve_command(context, _with_values(args))
-
-
-def _with_values(args: list[str]) -> list[str]:
-    """Give a bare --no-cache its value, which click would take from the next argument: that is a target."""
-    end = args.index("--") if "--" in args else len(args)
-    return ["--no-cache=*" if arg == "--no-cache" else arg for arg in args[:end]] + args[end:]
+        return super().resolve_command(context, with_bare_options(args))
 
 
 @click.group(

@@ -91,11 +91,12 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
     "pull": click.option(
         "--pull",
-        type=click.Choice(["missing", "newer", "always", "never"]),
-        default="missing",
-        show_default=True,
-        help="When to ask again for base images, URLs and branches.",
+        type=click.Choice(values.PULL_POLICIES),
+        metavar="[=newer|always|missing|never]",
+        show_default="newer",
+        help="When to ask again for base images, URLs and branches; alone it means 'always'.",
     ),
+    "locked": click.option("--locked", is_flag=True, help="Fail for a base image that zbuild.lock does not hold."),
     "always": click.option("-B", "--always-make", "always", is_flag=True, help="Run every stage, changed or not."),
     "no_cache": click.option(
         "--no-cache",
@@ -157,7 +158,9 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
-PLAN_OPTIONS = ("build_args", "contexts", "target", "backend", "pull", "always", "no_cache", "detect", "runtime")
+PLAN_OPTIONS = (
+    *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache", "detect", "runtime"),
+)
 CACHE_OPTIONS = ("build_args", "contexts", "backend", "detect", "runtime")
 
 

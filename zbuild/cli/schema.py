@@ -6,7 +6,7 @@ import click
 
 from zbuild.cli.options import examples
 
-NAMES = ("zbuild", "zimagefile", "recipe")
+NAMES = ("zbuild", "zimagefile", "recipe", "lock")
 
 
 @click.command(
@@ -21,8 +21,8 @@ NAMES = ("zbuild", "zimagefile", "recipe")
 def command(name: str) -> None:
     """Print a JSON schema, for editors.
 
-    NAME is 'zbuild', for zbuild.yaml and ZPipeline.yaml, 'zimagefile', or 'recipe', for recipe.yaml. Editors complete
-    and check build files with it; zbuild itself checks them by the same schema.
+    NAME is 'zbuild', for zbuild.yaml and ZPipeline.yaml, 'zimagefile', 'recipe', for recipe.yaml, or 'lock', for
+    zbuild.lock. Editors complete and check build files with it; zbuild itself checks them by the same schema.
     """
     from zbuild.resources import data_folder  # noqa: PLC0415 - not needed to show help
 

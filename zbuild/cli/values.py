@@ -13,6 +13,21 @@ if TYPE_CHECKING:
     from zbuild.model.secrets import Agents, Secrets
 
 
+PULL_POLICIES = ("newer", "always", "missing", "never")
+
+
+def with_bare_options(args: Sequence[str]) -> list[str]:
+    """Give --pull and --no-cache alone a value, for which click would take the argument that follows: a target."""
+    words = list(args)
+    end = words.index("--") if "--" in words else len(words)
+    for index, word in enumerate(words[:end]):
+        if word == "--no-cache":
+            words[index] = "--no-cache=*"
+        elif word == "--pull" and not set(PULL_POLICIES).intersection(words[index + 1 : index + 2]):
+            words[index] = "--pull=always"
+    return words
+
+
 def pairs(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
     """Take NAME=VALUE."""
     given = [_split(value) for value in values]

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from zbuild.fetch.store import FetchedStore
     from zbuild.model.remote import UrlOrigin
 
-_ASK = ("newer", "always")
-
 
 class UrlFiles:
     """Answers for files at URLs; `tell` and `warn` as in `Remotes`."""
@@ -35,8 +33,8 @@ class UrlFiles:
     def digest(self, origin: UrlOrigin, pull: str) -> tuple[str, float]:
         """Return the digest (`sha256:…`) of what is at a URL, and the unix time up to which that needs no asking.
 
-        A checksum is the answer itself. `pull` is as for images: `never` asks no server, `newer` and `always` ask even
-        where the server's last answer still holds. Raises RegistryError.
+        A checksum is the answer itself. `pull` is as for images: `never` asks no server, `always` even where the
+        server's last answer still holds. Raises RegistryError.
         """
         if origin.checksum:
             return origin.checksum, float("inf")
@@ -49,7 +47,7 @@ class UrlFiles:
                 return digest, float("inf")
             message = f"{origin.shown} was not fetched yet, and may not be"
             raise RegistryError("fetch-failed", message, hint="build once without --pull never")
-        if at_hand and fresh_until > time.time() and pull not in _ASK:
+        if at_hand and fresh_until > time.time() and pull != "always":
             return digest, fresh_until
         try:
             return self._ask(origin, note if at_hand else {})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from zbuild.backend.process import Runner
-from zbuild.base.errors import RegistryError
+from zbuild.base.once import Once
+from zbuild.fetch.at_once import ask_at_once
 from zbuild.fetch.store import FetchedStore
 from zbuild.model.remote import GitOrigin
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from zbuild.fetch.checkouts import GitCheckouts
     from zbuild.fetch.files import UrlFiles
     from zbuild.model.remote import RemoteOrigin
-
-
-_AT_ONCE = 8
 
 
 class Remotes:
@@ -37,8 +34,7 @@ class Remotes:
         self._warn = warn
         self._runner = Runner()
         self._url_files: UrlFiles | None = None
-        self._known: dict[RemoteOrigin, str] = {}
-        self._refusals: dict[RemoteOrigin, RegistryError] = {}
+        self._known: Once[RemoteOrigin, str] = Once()
         self._locks: defaultdict[RemoteOrigin, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
         self.fresh_until = float("inf")
@@ -49,31 +45,11 @@ class Remotes:
         `fresh_until` becomes the unix time, over all answers, up to which nobody need ask again; 0 for never. Raises
         RegistryError, and BackendError where a tool is missing.
         """
-        with self._lock(origin):
-            if origin in self._refusals:
-                raise self._refusals[origin]
-            if origin not in self._known:
-                try:
-                    self._known[origin] = self._ask(origin, pull)
-                except RegistryError as error:
-                    self._refusals[origin] = error
-                    raise
-            return self._known[origin]
+        return self._known.get(origin, lambda: self._ask(origin, pull))
 
     def prepare(self, origins: Collection[RemoteOrigin], pull: str) -> None:
         """Ask for several origins at once, for `identity` to answer later. Raises BackendError alone."""
-        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - most stages have one at most
-
-        def ask(origin: RemoteOrigin) -> None:
-            with suppress(RegistryError):  # raised again by `identity`
-                self.identity(origin, pull)
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            try:
-                list(pool.map(ask, origins))
-            except BaseException:
-                self.cancel()  # leaving the pool waits for its threads
-                raise
+        ask_at_once(origins, lambda origin: self.identity(origin, pull), self.cancel)
 
     def _ask(self, origin: RemoteOrigin, pull: str) -> str:
         answer, fresh_until = (
@@ -82,7 +58,7 @@ class Remotes:
             else self._files().digest(origin, pull)
         )
         with self._guard:
-            self.fresh_until = min(self.fresh_until, fresh_until)
+            self.fresh_until = min(self.fresh_until, 0.0 if pull == "always" else fresh_until)
         return answer
 
     def folder(self, origin: RemoteOrigin, pull: str) -> str:

@@ -93,9 +93,14 @@ class Registry:
         An image that is no index is taken as it is. Raises NotInRegistryError when an index has none for the platform.
         """
         found = self.manifest(reference)
-        if not found.is_index:
-            return found.digest
-        entries = _entries(found, f"cannot read {reference}")
+        return self.choose(found, reference, platform) if found.is_index else found.digest
+
+    def choose(self, index: Manifest, reference: Reference, platform: Platform) -> str:
+        """Return the digest of the image for a platform that an index lists; `reference` is what it stands under.
+
+        Raises NotInRegistryError when it has none.
+        """
+        entries = _entries(index, f"cannot read {reference}")
         chosen = choose(entries, platform)
         if chosen is None:
             there = ", ".join(sorted({str(entry.platform) for entry in entries if entry.platform}))

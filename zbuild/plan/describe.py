@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic, Diagnostics
 from zbuild.base.errors import BuildFileError, MissingImagesError, RegistryError
+from zbuild.graph.base_uses import use_span
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
 from zbuild.model.image_config import ImageConfig
 from zbuild.model.remote import GitOrigin, UrlOrigin
@@ -162,10 +163,7 @@ class _LookUp:
             return None
 
     def _place(self, name: str) -> Span:
-        from zbuild.graph.resolve import source_names  # noqa: PLC0415 - only errors need it
-
-        stage = self._vertex.stage
-        return dict(source_names(stage.ops)).get(name, stage.span) if name else stage.base.span
+        return use_span(self._vertex, name)
 
     def check(self) -> None:
         """Raise MissingImagesError with all that was noted, if anything was."""

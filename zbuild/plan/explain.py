@@ -20,10 +20,8 @@ def changes(old: Sequence[Told], new: Sequence[Told]) -> tuple[Change, ...]:
     """
     before = _numbered(old)
     after = _numbered(new)
-    found = [
-        Change(key[0], key[1], before.get(key, ""), value) for key, value in after.items() if before.get(key) != value
-    ]
-    gone = [Change(key[0], key[1], value, "") for key, value in before.items() if key not in after]
+    found = [_change(was, now) for key, now in after.items() if (was := before.get(key)) is None or was[2] != now[2]]
+    gone = [Change(was[0], was[1], was[2], "") for key, was in before.items() if key not in after]
     return tuple(_without_echoes([*found, *gone]))
 
 
@@ -39,13 +37,28 @@ def first_changed(old: Sequence[Told], new: Sequence[Told], ends: Sequence[int])
     return next((step for step, end in enumerate(ends[1:]) if same < end), None)
 
 
-def _numbered(told: Sequence[Told]) -> dict[tuple[str, str, int], str]:
+def _numbered(told: Sequence[Told]) -> dict[tuple[str, str, int], Told]:
+    """Return the inputs by instruction, name and how often these were there before; there is one base, whichever."""
     seen: Counter[tuple[str, str]] = Counter()
     result = {}
     for instruction, what, value in told:
-        seen[instruction, what] += 1
-        result[instruction, what, seen[instruction, what]] = value
+        key = ("FROM" if what == "base" else instruction, what)
+        seen[key] += 1
+        result[*key, seen[key]] = (instruction, what, value)
     return result
+
+
+def _change(was: Told | None, now: Told) -> Change:
+    instruction, what, value = now
+    if was is None or was[0] == instruction:
+        return Change(instruction, what, was[2] if was else "", value)
+    return Change("FROM", what, _with_reference(was), _with_reference(now))
+
+
+def _with_reference(base: Told) -> str:
+    """Return a base with what it is called, for it has become another one."""
+    reference = base[0].removeprefix("FROM").strip()
+    return f"{reference}@{base[2]}" if reference else base[2]
 
 
 def _without_echoes(found: list[Change]) -> list[Change]:
@@ -76,6 +89,8 @@ def short_reason(found: Sequence[Change]) -> str:
     if first.what in ("command", "instruction", "folder"):
         verb = "is new" if not first.old else "is gone" if not first.new else "changed"
         return f"{first.instruction} {verb}{more}"
-    if first.what in ("files", "content", "commit"):
+    if first.what == "base" and first.instruction != "FROM":
+        return f"its base {first.instruction.removeprefix('FROM ')} moved{more}"
+    if first.what in ("files", "content", "commit", "image"):
         return f"{first.what} of {first.instruction} changed{more}"
     return f"{first.what} changed{more}"

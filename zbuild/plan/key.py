@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
+from zbuild.graph.types import FromReference
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, ImageOrigin, RunStep, Selection, StageOrigin
@@ -92,7 +93,7 @@ def material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, backen
         Item("FROM", "backend", f"{backend}, keys of version {FORMAT_VERSION}"),
         Item("FROM", "platform", str(vertex.platform)),
         Item("FROM", "format", vertex.settings.format),
-        Item("FROM", "base", base),
+        Item(_from_text(vertex), "base", base),
     ]
     ends = [len(items)]
     for step in evaluation.steps:
@@ -110,6 +111,11 @@ def material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, backen
     if vertex.output:
         items.extend(Item("config", f"annotation {name}", value) for name, value in vertex.settings.annotations)
     return Material(tuple(items), tuple(ends))
+
+
+def _from_text(vertex: Vertex) -> str:
+    """Return how FROM is told with its base: what a reference means may change, and then people want to know which."""
+    return f"FROM {vertex.base.reference}" if isinstance(vertex.base, FromReference) else "FROM"
 
 
 def _run_items(step: RunStep, digests: Digests) -> Iterator[Item]:
@@ -138,7 +144,7 @@ def _copy_items(step: CopyStep, digests: Digests) -> Iterator[Item]:
 
 
 # What people call the files of an origin; of URLs and commits there is no listing.
-_FILES: dict[type, str] = {UrlOrigin: "content", GitOrigin: "commit"}
+_FILES: dict[type, str] = {UrlOrigin: "content", GitOrigin: "commit", ImageOrigin: "image"}
 
 
 def _files(origin: Origin, selection: Selection, digests: Digests) -> str | Pending:

@@ -111,13 +111,13 @@ def _writer_lives(name: str) -> bool:
     return True
 
 
-def atomic_write(path: Path | str, data: bytes) -> None:
-    """Replace a file's content, whole or not at all (see `base.files`).
+def atomic_write(path: Path | str, data: bytes, mode: int = 0o600) -> None:
+    """Replace a file's content, whole or not at all (see `base.files`, also for `mode`).
 
     Raises StateError, naming the path: disk-full, state-read-only or state-io.
     """
     try:
-        write_whole(path, data)
+        write_whole(path, data, mode)
     except OSError as error:
         raise state_fault(error, path) from error
 

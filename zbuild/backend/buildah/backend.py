@@ -30,10 +30,10 @@ if TYPE_CHECKING:
         BaseImage,
         ImageUse,
         Keep,
-        PullPolicy,
         PushOrder,
         StageBuild,
         StageResult,
+        StorePolicy,
         Unfinished,
     )
     from zbuild.base.platform import Platform
@@ -67,7 +67,7 @@ class BuildahBackend:
             failed += f"; not directly: {facts.not_direct}"
         return Capabilities(("linux",), run=True, networks=networks(facts.isolation), detail=detail + failed)
 
-    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
+    def resolve(self, reference: str, platform: Platform, pull: StorePolicy) -> BaseImage:
         """Find a base image. Raises RegistryError."""
         return resolve(self._engine, reference, platform, pull)
 

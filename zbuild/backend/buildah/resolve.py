@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
-from zbuild.backend.buildah.image_json import diff_ids, parse_config, parse_platform_of
+from zbuild.backend.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.local_names import full_name, image_id_of, is_local, local_names
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
@@ -14,8 +14,11 @@ from zbuild.base.platform import host_platform
 from zbuild.base.reference import parse_reference
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from zbuild.backend.buildah.engine import Engine
-    from zbuild.backend.protocol import PullPolicy
+    from zbuild.backend.buildah.store import StoredImage
+    from zbuild.backend.protocol import StorePolicy
     from zbuild.base.platform import Platform
 
 # A registry that never answers would hold a build for ever; large images on slow lines need their time.
@@ -23,26 +26,21 @@ PULL_TIMEOUT = 3600.0
 _LOG_LINE = 'time="'  # what buildah's libraries log besides the error itself
 
 
-def resolve(engine: Engine, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:
-    """Return the image of a reference, pulling it as the policy says.
+def resolve(engine: Engine, reference: str, platform: Platform, pull: StorePolicy) -> BaseImage:
+    """Return the image of a reference, pulling it as the policy says; `localhost/…` is no registry's.
 
-    `newer` keeps what is here when the registry cannot be asked; `localhost/…` is no registry's. Raises RegistryError.
+    Raises RegistryError.
     """
     local = _find_local(engine, reference, platform)
     is_id = bool(image_id_of(reference))
     only_here = is_local(reference)
-    if local and (only_here or pull in ("missing", "never")):
+    if local and (only_here or pull != "always"):
         return local
     if only_here and not is_id:
         raise RegistryError("image-missing", f"there is no image {reference} for {platform} in the store")
     if is_id or pull == "never":
         raise RegistryError("image-missing", f"the image {reference} is not in the store, and must not be pulled")
-    try:
-        return _pull(engine, reference, platform)
-    except RegistryError:
-        if local and pull == "newer":
-            return local
-        raise
+    return _pull(engine, reference, platform)
 
 
 def base_image(engine: Engine, image_id: str) -> BaseImage:
@@ -54,13 +52,18 @@ def base_image(engine: Engine, image_id: str) -> BaseImage:
 
 def _find_local(engine: Engine, reference: str, platform: Platform) -> BaseImage | None:
     images = engine.store.images()
-    by_name = {name: image_id for image_id, image in images.items() for name in image.names}
     image_id = image_id_of(reference)
-    candidates = (image_id,) if image_id else map(by_name.get, local_names(reference))
-    found = next((candidate for candidate in candidates if candidate in images), None)
-    if found is None or not _fits(parse_platform_of(engine.store.config(found)), platform):
-        return None
-    return base_image(engine, found)
+    candidates = (image_id,) if image_id in images else () if image_id else _called(images, reference)
+    found = next((one for one in candidates if _fits(parse_platform_of(engine.store.config(one)), platform)), None)
+    return None if found is None else base_image(engine, found)
+
+
+def _called(images: Mapping[str, StoredImage], reference: str) -> Iterator[str]:
+    """Yield the images that may be meant: that with the name, else those with the digest, whatever they are called."""
+    names = local_names(reference)
+    yield from (image_id for name in names for image_id, image in images.items() if name in image.names)
+    digest = parse_reference(names[0]).digest
+    yield from (image_id for image_id, image in images.items() if digest and digest in image.digests)
 
 
 def _fits(found: Platform, wanted: Platform) -> bool:

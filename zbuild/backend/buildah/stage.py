@@ -11,13 +11,13 @@ from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.caches import Caches
 from zbuild.backend.buildah.config_flags import config_flags, lost_settings
 from zbuild.backend.buildah.container import Container
-from zbuild.backend.buildah.image_json import diff_ids, parse_config
 from zbuild.backend.buildah.mounts import MountSources, mounted
 from zbuild.backend.buildah.run_mount import Mounted
 from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
 from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
+from zbuild.backend.image_json import diff_ids, parse_config
 from zbuild.backend.layering import Checkpointing, price
 from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import KeptFiles, StageResult

@@ -22,10 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StoredImage:
-    """A line of images.json: id, manifest digest, names, top layer, when it was made (RFC 3339)."""
+    """A line of images.json: id, manifest digest, names, top layer, when it was made (RFC 3339).
+
+    `digest` is that of the manifest of the image's own platform; `digests` are all that it can be pulled by, those of
+    indexes among them.
+    """
 
     id: str
     digest: str
+    digests: frozenset[str]
     names: tuple[str, ...]
     layer: str
     created: str
@@ -162,9 +167,12 @@ def stamp_of(path: str) -> tuple[str, int, int, int]:
 
 
 def _stored(entry: dict[str, Any]) -> StoredImage:
+    parts: dict[str, str] = entry.get("big-data-digests") or {}
+    digests = {digest for name, digest in parts.items() if name.startswith("manifest")}
     return StoredImage(
         entry["id"],
-        entry.get("digest", ""),
+        parts.get("manifest") or entry.get("digest", ""),
+        frozenset(digests | ({entry["digest"]} if entry.get("digest") else set())),
         tuple(entry.get("names") or ()),
         entry.get("layer", ""),
         entry.get("created", ""),

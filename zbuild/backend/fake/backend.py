@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.fake.images import FakeImage
-    from zbuild.backend.protocol import Keep, PullPolicy, PushOrder, StageBuild, Unfinished
+    from zbuild.backend.protocol import Keep, PushOrder, StageBuild, StorePolicy, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -51,9 +51,9 @@ class FakeBackend:
 
     def capabilities(self) -> Capabilities:
         """Say what this backend can do."""
-        return Capabilities(("linux",), run=True, detail=f"fake, images in {self._images.folder}")
+        return Capabilities(("linux",), run=True, pulls=False, detail=f"fake, images in {self._images.folder}")
 
-    def resolve(self, reference: str, platform: Platform, pull: PullPolicy) -> BaseImage:  # noqa: ARG002 - no registry
+    def resolve(self, reference: str, platform: Platform, pull: StorePolicy) -> BaseImage:  # noqa: ARG002 - no registry
         """Find an image by name or id. Raises RegistryError."""
         image_id = image_id_of(reference)
         names = {image_id} if image_id else set(local_names(reference))

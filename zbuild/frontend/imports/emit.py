@@ -94,7 +94,7 @@ class Imported:
             image["platforms"] = platforms
         image |= {"target": node.text("target")} if node.text("target") else {}
         image |= {"no_cache": True} if node.flag(no_cache) else {}
-        image |= {"pull": "newer"} if node.flag("pull") else {}
+        image |= {"pull": "always"} if node.flag("pull") else {}
 
     def pairs(self, image: Yaml, field: str, found: Yaml | list[str]) -> None:
         """Set a mapping or list of an image, if there is anything in it."""
