@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 PullChoice: TypeAlias = Literal["", "newer", "always", "never", "missing"]
 LayersChoice: TypeAlias = Literal["", "auto", "all", "none"]
+Document: TypeAlias = Literal["provenance", "sbom"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class BuildOptions:
     found, by their ids, before those that build files name. `push`: after the build, push the targets' tags that name a
     registry. `no_cache` are images and stages (`image/stage`, patterns) to run come what may. `layers` says after which
     instructions the files are kept as checkpoints, "" = as the build files say.
+    `provenance`, `sbom`: make these of the targets, attach them to what is pushed, and write them to the folder
+    `attestations` (absolute, or relative to the workspace; "" for none).
     """
 
     jobs: int = 0
@@ -47,6 +50,15 @@ class BuildOptions:
     push: bool = False
     no_cache: tuple[str, ...] = ()
     layers: LayersChoice = ""
+    provenance: bool = False
+    sbom: bool = False
+    attestations: str = ""
+
+    @property
+    def documents(self) -> tuple[Document, ...]:
+        """What is to be made besides the images."""
+        asked: tuple[tuple[Document, bool], ...] = (("provenance", self.provenance), ("sbom", self.sbom))
+        return tuple(kind for kind, wanted in asked if wanted)
 
 
 @dataclass(frozen=True, slots=True)

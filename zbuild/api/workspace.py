@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from zbuild.api.build import Build
     from zbuild.api.cache import WorkspaceCache
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.lint import LintChoices, Linted
@@ -185,6 +186,10 @@ class Workspace:
         from zbuild.api.proof import make_proof  # noqa: PLC0415 - likewise
         from zbuild.api.report import make_report  # noqa: PLC0415 - likewise
 
+        if options.documents or options.attestations:
+            from zbuild.api.attest import check_choice  # noqa: PLC0415 - few builds make documents
+
+            check_choice(options, pushes=options.push)
         folder.sweep()
         graph = loaded.graph
         if options.tags and len(graph.targets) != 1:
@@ -210,13 +215,27 @@ class Workspace:
             finally:
                 drop_if_empty(logs)
             report = make_report(graph, build, started)
-            if options.push:
-                from zbuild.api.push import push_built  # noqa: PLC0415 - few builds push
-
-                return replace(report, pushed=push_built(graph, session, build, emit))
+            if options.push or options.documents:
+                return replace(report, pushed=self._bring_out(loaded, session, build, options, emit))
             proof = make_proof(loaded, session, build, self._searched)
             session.remotes.drop_unused()
         return report if proof is None else report.with_proof(proof.sealed(folder))
+
+    def _bring_out(
+        self, loaded: LoadedGraph, session: Session, build: Build, options: BuildOptions, emit: Emit
+    ) -> tuple[PushedTag, ...]:
+        """Push what was built, and make the documents that go with it, as the options ask."""
+        from zbuild.api.push import push_built  # noqa: PLC0415 - few builds push
+
+        pushed = push_built(loaded.graph, session, build, emit) if options.push else ()
+        if options.documents:
+            from zbuild.api.attest import attest  # noqa: PLC0415 - likewise
+            from zbuild.api.facts import Built  # noqa: PLC0415 - likewise
+
+            described = {name: decision.described for name, decision in build.decisions.items()}
+            records = {name: finished.record for name, finished in build.finished.items()}
+            attest(Built(loaded, described, records), session, options, pushed, emit)
+        return pushed
 
     def push(
         self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit
@@ -233,7 +252,12 @@ class Workspace:
             self._locked(targets, options, emit) as (loaded, folder),
             Session(self.root, folder, options, unheard) as session,
         ):
-            return push_present(loaded.graph, session, emit)
+            pushed = push_present(loaded.graph, session, emit)
+            if options.documents:
+                from zbuild.api.attest import attest, present  # noqa: PLC0415 - few pushes do
+
+                attest(present(loaded, session), session, options, pushed, emit)
+            return pushed
 
     def tag(self, target: str, names: Sequence[str], options: BuildOptions | None = None, *listeners: Emit) -> None:
         """Give the present result of one target further names in the store.

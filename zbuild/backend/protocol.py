@@ -209,6 +209,13 @@ class Backend(Protocol):
         """Digest what each selection takes from an image (as COPY --from would)."""
         ...
 
+    def root(self, image_id: str) -> bytes:
+        """Return a folder that shows an image's files, to be read until the backend is closed.
+
+        Raises ImageGoneError.
+        """
+        ...
+
     def layers_digest(self, image_id: str, below: int) -> str:
         """Digest what an image's layers add up to, times aside, but for its lowest `below` ones: 32 hex digits.
 

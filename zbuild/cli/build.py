@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.errors import BuildFailedError
-from zbuild.cli.options import PLAN_OPTIONS, examples, with_build_options, with_workspace
+from zbuild.cli.options import DOCUMENT_OPTIONS, PLAN_OPTIONS, examples, with_build_options, with_workspace
 from zbuild.report.select import open_report
 
 if TYPE_CHECKING:
@@ -31,7 +31,9 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options(*PLAN_OPTIONS, "layers", "jobs", "keep_going", "secrets", "agents", "tags", "push", "wait")
+@with_build_options(
+    *(*PLAN_OPTIONS, "layers", "jobs", "keep_going", "secrets", "agents", "tags", "push", *DOCUMENT_OPTIONS, "wait")
+)
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and build nothing.")
 @click.option(
     "--progress",

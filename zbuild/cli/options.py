@@ -148,6 +148,18 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         help="Also give the image this name.",
     ),
     "push": click.option("--push", is_flag=True, help="Then push the targets' tags that name a registry."),
+    "provenance": click.option(
+        "--provenance", is_flag=True, help="Attach to what is pushed how it was built (SLSA provenance)."
+    ),
+    "sbom": click.option("--sbom", is_flag=True, help="Attach to what is pushed which packages are in it (CycloneDX)."),
+    "attestations": click.option(
+        "--attestations",
+        type=click.Path(file_okay=False),
+        callback=values.folder,
+        default="",
+        metavar="FOLDER",
+        help="Write what --provenance and --sbom make to FOLDER, too.",
+    ),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),
@@ -161,6 +173,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
 PLAN_OPTIONS = (
     *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache", "detect", "runtime"),
 )
+DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")
 CACHE_OPTIONS = ("build_args", "contexts", "backend", "detect", "runtime")
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.cli.notices import tell_event
-from zbuild.cli.options import examples, with_build_options, with_workspace
+from zbuild.cli.options import DOCUMENT_OPTIONS, examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options("build_args", "contexts", "target", "backend", "detect", "runtime", "wait")
+@with_build_options("build_args", "contexts", "target", "backend", "detect", "runtime", *DOCUMENT_OPTIONS, "wait")
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions) -> None:
     """Push images to the registries that their tags name.

@@ -97,6 +97,12 @@ def layers(_context: click.Context, _param: click.Parameter, value: bool | None)
     return {True: "all", False: "none"}.get(value) if value is not None else None
 
 
+def folder(context: click.Context, _param: click.Parameter, value: str) -> str:
+    """Take a folder that may have to be made from the folder that zbuild starts in."""
+    start = context.obj.directory / (context.params.get("directory") or "")
+    return os.path.abspath(start / value) if value else ""  # noqa: PTH100 - resolve() would follow links
+
+
 def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag

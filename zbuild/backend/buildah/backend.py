@@ -83,6 +83,10 @@ class BuildahBackend:
         """Digest selections of an image's files. Raises ImageGoneError."""
         return digest_selections(self._roots.root(image_id), selections)
 
+    def root(self, image_id: str) -> bytes:
+        """Return where an image's files are mounted. Raises ImageGoneError, BackendError."""
+        return self._roots.root(image_id)
+
     def layers_digest(self, image_id: str, below: int) -> str:
         """Digest what an image's upper layers add up to. Raises ImageGoneError, BackendError."""
         folders = self._engine.store.layer_folders(image_id)

@@ -97,6 +97,10 @@ class FakeBackend:
         """Digest selections of an image's files. Raises ImageGoneError."""
         return digest_selections(os.fsencode(self._images.root(image_id)), selections)
 
+    def root(self, image_id: str) -> bytes:
+        """Return the folder of an image's files. Raises ImageGoneError."""
+        return os.fsencode(self._images.root(image_id))
+
     def layers_digest(self, image_id: str, below: int) -> str:  # noqa: ARG002 - each image has all its files
         """Digest an image's files. Raises ImageGoneError."""
         return digest_layers([os.fsencode(self._images.root(image_id))])

@@ -1,0 +1,139 @@
+"""Provenance and SBOMs of built images: made, written to a folder, attached to what a registry holds."""
+
+from __future__ import annotations
+
+import json
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zbuild import __version__
+from zbuild.api.facts import Built, build_facts
+from zbuild.api.registries import open_registry
+from zbuild.attest.provenance import PREDICATE_TYPE, STATEMENT_MEDIA_TYPE, statement
+from zbuild.base.errors import UsageError
+from zbuild.base.files import write_whole
+from zbuild.base.reference import parse_reference
+from zbuild.events.types import Notice
+from zbuild.execution.signals import Interruption
+from zbuild.oci.referrers import Attachment
+from zbuild.state.record import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from zbuild.api.graphs import LoadedGraph
+    from zbuild.api.options import BuildOptions, Document, PushedTag
+    from zbuild.api.session import Session
+    from zbuild.events.bus import Emit
+    from zbuild.graph.types import Graph, Vertex
+    from zbuild.oci.media import Descriptor
+    from zbuild.oci.registry import Registry
+
+
+def check_choice(options: BuildOptions, *, pushes: bool) -> None:
+    """Raise UsageError for documents that would go nowhere, and for a folder that none go to."""
+    kinds = options.documents
+    if kinds and not (pushes or options.attestations):
+        hint = "add --push, to attach it to what is pushed, or --attestations FOLDER"
+        raise UsageError("attest-nowhere", f"--{kinds[0]} has nowhere to go", hint=hint)
+    if options.attestations and not kinds:
+        raise UsageError(
+            "attest-nothing", "--attestations names a folder, and nothing goes there", hint="add --provenance or --sbom"
+        )
+
+
+def attest(built: Built, session: Session, options: BuildOptions, pushed: Sequence[PushedTag], emit: Emit) -> None:
+    """Make the documents that are asked for; write them to the folder, and attach them to the pushed tags.
+
+    Raises RegistryError, BackendError, InterruptedBuildError, and StateError for a folder that cannot be written.
+    """
+    maker = _Maker(built, session)
+    kinds = options.documents
+    if options.attestations:
+        folder = Path(session.root, options.attestations)
+        for image, vertex in _targets(built.loaded.graph):
+            for kind in kinds:
+                digest = built.records[vertex.id].digest
+                _write(
+                    folder / f"{image.replace('/', '_')}.{kind}.json", maker.make(kind, image, vertex, image, digest)
+                )
+    if pushed:
+        _attach_all(maker, kinds, built.loaded.graph, pushed, emit)
+
+
+def present(loaded: LoadedGraph, session: Session) -> Built:
+    """Return what is known of stages that are up to date, without having been built in this run."""
+    decisions = session.decide(loaded.graph)
+    described = {name: decision.described for name, decision in decisions.items()}
+    return Built(loaded, described, {n: d.record for n, d in decisions.items() if isinstance(d.record, Record)})
+
+
+def _targets(graph: Graph) -> Iterator[tuple[str, Vertex]]:
+    """Yield the targets' images, each with the stage that makes it."""
+    by_id = graph.by_id()
+    return ((node.name, by_id[node.vertex]) for node in graph.images if node.name in graph.targets)
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, text.encode())
+    path.chmod(0o644)
+
+
+class _Maker:
+    """Makes documents; what an image holds is read once."""
+
+    def __init__(self, built: Built, session: Session) -> None:
+        self._built = built
+        self._session = session
+
+    def make(self, kind: Document, image: str, vertex: Vertex, name: str, digest: str) -> str:
+        """Return a document about an image, which is called `name` and has that digest where it is told of."""
+        record = self._built.records[vertex.id]
+        if kind == "provenance":
+            facts = build_facts(image, vertex, self._built, self._session)
+            return json.dumps(statement([(name, digest)], facts), indent=2) + "\n"
+        from zbuild.attest.packages import installed  # noqa: PLC0415 - few builds ask
+        from zbuild.attest.sbom import sbom  # noqa: PLC0415 - it takes 100 ms
+
+        packages = installed(self._session.backend.root(record.image_id))
+        return sbom(name, digest, packages, created=record.created, version=__version__)
+
+
+def _attach_all(
+    maker: _Maker, kinds: Sequence[Document], graph: Graph, pushed: Sequence[PushedTag], emit: Emit
+) -> None:
+    """Attach to each image that was pushed, once in each repository."""
+    vertices = dict(_targets(graph))
+    with ExitStack() as stack:
+        registry = stack.enter_context(open_registry())
+        stack.enter_context(Interruption(lambda: None, registry.close))
+        done = set()
+        for tag in pushed:
+            repository = replace(parse_reference(tag.reference), tag="")
+            if (repository, tag.digest) not in done:
+                done.add((repository, tag.digest))
+                vertex = vertices[tag.image]
+                subject = _subject(registry, tag)
+                for kind in kinds:
+                    text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
+                    registry.attach(subject, repository, _attachment(kind, text))
+                emit(Notice(f"attached {' and '.join(kinds)} to {repository.name}@{tag.digest}"))
+
+
+def _subject(registry: Registry, tag: PushedTag) -> Descriptor:
+    """Return what names an image, as the registry has it."""
+    found = replace(parse_reference(tag.reference), tag="", digest=tag.digest)
+    manifest = registry.manifest(found)
+    return manifest.descriptor()
+
+
+def _attachment(kind: Document, text: str) -> Attachment:
+    if kind == "provenance":
+        annotations = (("in-toto.io/predicate-type", PREDICATE_TYPE),)
+        return Attachment(text.encode(), STATEMENT_MEDIA_TYPE, STATEMENT_MEDIA_TYPE, annotations)
+    from zbuild.attest.sbom import SBOM_MEDIA_TYPE  # noqa: PLC0415 - as above
+
+    return Attachment(text.encode(), SBOM_MEDIA_TYPE, SBOM_MEDIA_TYPE)
