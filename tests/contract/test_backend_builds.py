@@ -13,12 +13,12 @@ import pytest
 from support.lab import BASE_CONFIG, run
 
 from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
-from zbuild.base.platform import parse_platform
+from zbuild.base.platform import host_platform, parse_platform
 from zbuild.base.span import Span
 from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageRetried
 from zbuild.model.mounts import SecretMount
 from zbuild.model.secrets import SecretSource
-from zbuild.model.steps import FolderStep, Selection
+from zbuild.model.steps import ContextOrigin, CopyStep, FolderStep, Selection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from support.lab import Lab
 
     from zbuild.backend.protocol import Backend
+
+EPOCH = 1_000_000_000
 
 
 def test_scratch_holds_what_is_copied(lab: Lab) -> None:
@@ -151,6 +153,44 @@ def test_layers_that_differ_have_other_digests(lab: Lab, content: str, change: d
     second = lab.build("two", lab.copy("f", **{"dest": "/opt/f"} | change))
     below = len(lab.base.diff_ids)
     assert lab.backend.layers_digest(first.image_id, below) != lab.backend.layers_digest(second.image_id, below)
+
+
+def test_an_epoch_makes_equal_orders_equal_images(lab: Lab) -> None:
+    assert lab.base
+    lab.put("d/f", "same")
+    origin = ContextOrigin(lab.context.path, plain=True)
+    copy = CopyStep(origin, Selection(("d",)), "/opt/")
+    steps = (copy, run("/bin/write", "/made", "text"), FolderStep("/w", ""))
+    first = lab.build("one", *steps, epoch=EPOCH)
+    lab.backend.tag(first.image_id, ["localhost/lab/first:1"])
+    above = lab.order(
+        "above",
+        run("/bin/write", "/above", "text"),
+        base=lab.backend.resolve("lab/first:1", host_platform(), "never"),
+        epoch=EPOCH,
+    )
+    one_above = lab.backend.build(above, lab.events.append)
+    time.sleep(1.1)  # what is not set to the epoch is set to now, in seconds
+    (lab.workspace / "context/d/f").chmod(0o600)
+    second = lab.build("two", *steps, epoch=EPOCH)
+    assert (first.image_id, first.digest, first.diff_ids) == (second.image_id, second.digest, second.diff_ids)
+    lab.backend.tag(second.image_id, ["localhost/lab/another:1"])
+    two_above = lab.backend.build(replace(above, names=("localhost/lab/else:1",)), lab.events.append)
+    assert (one_above.image_id, one_above.digest) == (two_above.image_id, two_above.digest)
+    for path in ("/opt/f", "/made", "/w", "/opt"):
+        assert lab.lstat(second.image_id, path).st_mtime == EPOCH, path
+    assert lab.lstat(second.image_id, "/opt/f").st_mode & 0o7777 == 0o644
+    other = lab.build("three", *steps, epoch=EPOCH + 1)
+    assert other.image_id != first.image_id
+
+
+def test_images_that_come_out_equal_can_be_made_at_once(lab: Lab) -> None:
+    orders = [lab.order(f"same{number}", run("/bin/write", "/made", "x"), epoch=EPOCH) for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(lambda order: lab.backend.build(order, lab.events.append), orders))
+    assert len({result.image_id for result in results}) == 1
+    names = set(lab.backend.images()[results[0].image_id])
+    assert {f"localhost/lab/same{number}:1" for number in range(4)} <= names
 
 
 def test_layers_of_what_is_not_there(lab: Lab) -> None:

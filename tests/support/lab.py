@@ -75,11 +75,16 @@ class Lab:
 
     def read(self, image_id: str, path: str) -> str:
         """Return the text of a file of an image."""
+        return (self._root(image_id) / path.lstrip("/")).read_text()
+
+    def lstat(self, image_id: str, path: str) -> os.stat_result:
+        """Return what the file system tells of a file of an image."""
+        return (self._root(image_id) / path.lstrip("/")).lstat()
+
+    def _root(self, image_id: str) -> Path:
         if isinstance(self.backend, FakeBackend):
-            root = self.backend._images.root(image_id)
-        else:
-            root = Path(os.fsdecode(self.backend._roots.root(image_id)))
-        return (root / path.lstrip("/")).read_text()
+            return self.backend._images.root(image_id)
+        return Path(os.fsdecode(self.backend._roots.root(image_id)))
 
     def config(self, image_id: str) -> ImageConfig:
         """Return an image's configuration as it is stored."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.diagnostic import Diagnostic
+from zbuild.base.epoch import EPOCH_ARG
 from zbuild.base.errors import UsageError
 from zbuild.base.text import did_you_mean
 from zbuild.frontend.lint.choices import LintChoices, parse_choices
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 _PREDEFINED = AUTOMATIC_ARGS | {name for proxy in PROXY_ARGS for name in (proxy, proxy.upper())}
 _CHECK = "BUILDKIT_DOCKERFILE_CHECK"
-_EPOCH = "SOURCE_DATE_EPOCH"
 
 
 def undeclared(given: Collection[str], definitions: Iterable[Definition]) -> tuple[Diagnostic, ...]:
@@ -46,9 +46,7 @@ def undeclared(given: Collection[str], definitions: Iterable[Definition]) -> tup
 
 def _unused(name: str, declared: Collection[str]) -> Iterator[tuple[str, str]]:
     """Yield what there is to say of an argument, and a hint."""
-    if name == _EPOCH:
-        yield "does not set the times of images yet; RUN sees it where an ARG declares it", ""
-    elif name in declared or name == _CHECK or name in _PREDEFINED or name.lower() in PROXY_ARGS:
+    if name in declared or name in (_CHECK, EPOCH_ARG) or name in _PREDEFINED or name.lower() in PROXY_ARGS:
         return
     elif name.startswith("BUILDKIT_"):
         yield "is a setting of BuildKit's, which changes nothing here", ""

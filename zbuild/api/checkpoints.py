@@ -74,14 +74,22 @@ class RunCheckpoints:
     layers: LayersChoice = ""
     present: set[str] = field(default_factory=set)
 
-    def start(self, keys: Sequence[str]) -> Start | None:
-        """Return the checkpoint to begin at, given the keys of the files after each step."""
+    def start(self, keys: Sequence[str], epoch: int | None = None) -> Start | None:
+        """Return the checkpoint to begin at, given the keys of the files after each step.
+
+        A stage with an epoch has none: its layers must not depend on what was built before.
+        """
+        if epoch is not None:
+            return None
         done, image_id = longest(keys, self.records.images_of(keys), self.present)
         return Start(image_id, done) if done else None
 
     def layering(self, decision: Decision, keys: tuple[str, ...]) -> Layering:
         """Return where a stage is to leave checkpoints."""
-        mode = self.layers or decision.described.vertex.settings.layers
+        settings = decision.described.vertex.settings
+        mode = self.layers or settings.layers
+        if mode == "auto" and settings.epoch is not None:
+            mode = "none"  # what was measured must not decide on layers
         return Layering(mode, keys, self.price.seconds(), decision.edited)
 
     def lose(self, start: Start, images: Collection[str]) -> None:

@@ -12,6 +12,7 @@ from zbuild.api.stand_ins import StandIns
 from zbuild.base import diagnostic, platform, span
 from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
+from zbuild.base.epoch import EPOCH_ARG
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
 from zbuild.model import definition, mounts, ops, remote, secrets
@@ -218,9 +219,10 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions, *, checking: bool) -> str:
     chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime, checking)
+    times = (options.reproducible, os.environ.get(EPOCH_ARG, ""))
     overlay = (reading.overlay.files, reading.overlay.profiles, reading.overlay.settings)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())), overlay)
-    return f"{xxh((how, tuple(targets), chosen))}.graph"
+    return f"{xxh((how, tuple(targets), chosen, times))}.graph"
 
 
 def _make(
@@ -237,7 +239,15 @@ def _make(
         reading.root, project.recipes, lint_choices(given), detect=options.detect, runtime=options.runtime
     )
     contexts = given_contexts(options.contexts, reading.root, project)
-    graph = build_graph(project, files, targets, GraphOptions(options.build_args, options.target, contexts, checking))
+    chosen = GraphOptions(
+        options.build_args,
+        options.target,
+        contexts,
+        checking,
+        reproducible=options.reproducible,
+        epoch=os.environ.get(EPOCH_ARG, ""),
+    )
+    graph = build_graph(project, files, targets, chosen)
     files.check_inline(project, {vertex.image for vertex in graph.vertices})
     paths = [os.path.normpath(reading.root / path) for path in _watched(project)]
     rows = tuple(stat_row(path) for path in dict.fromkeys([*paths, *files.seen]))

@@ -30,6 +30,7 @@ class BuildOptions:
     instructions the files are kept as checkpoints, "" = as the build files say.
     `provenance`, `sbom`: make these of the targets, attach them to what is pushed, and write them to the folder
     `attestations` (absolute, or relative to the workspace; "" for none).
+    `reproducible` holds for all images that do not say themselves.
     """
 
     jobs: int = 0
@@ -50,6 +51,7 @@ class BuildOptions:
     push: bool = False
     no_cache: tuple[str, ...] = ()
     layers: LayersChoice = ""
+    reproducible: bool = False
     provenance: bool = False
     sbom: bool = False
     attestations: str = ""

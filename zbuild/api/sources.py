@@ -106,12 +106,12 @@ class WorkspaceSources:
         if not os.path.isdir(origin.path):  # noqa: PTH112 - never raises
             raise SelectionError("", f"there is no folder '{origin.path}'")
         with self._lock:
-            return self._index(origin.path).digest(selection, origin.ignore)
+            return self._index(origin.path).digest(selection, origin.ignore, plain=origin.plain)
 
     def stamps(self, origin: ContextOrigin, selection: Selection) -> str:
         """Return the state that a selection's files were in when last digested; "" when they would not stand still."""
         with self._lock:
-            return self._index(origin.path).stamps(selection, origin.ignore)
+            return self._index(origin.path).stamps(selection, origin.ignore, plain=origin.plain)
 
     def remote(self, origin: RemoteOrigin, pull: str) -> str:
         """Return what names the files of another machine now. Raises RegistryError."""

@@ -148,7 +148,8 @@ class StageRunner:
             self._setup.checkpoints.lose(order.start, self._setup.backend.images())
             return self._build(name, described, key, started)
         if not self._unchanged(described, order, mounted, result):
-            self._setup.backend.remove([result.image_id])
+            if result.image_id not in self._present:  # reproducibly built, it can be that of a record
+                self._setup.backend.remove([result.image_id])
             return None
         self._setup.checkpoints.price.learn(result.price)
         seconds = time.monotonic() - started
@@ -195,8 +196,9 @@ class StageRunner:
             log=f"{self._setup.logs}/{self._log_names[name]}",
             secrets=self._setup.given.secrets_of(settings),
             agents=self._setup.given.agents_of(settings),
-            start=None if name in self._setup.again else self._setup.checkpoints.start(keys),
+            start=None if name in self._setup.again else self._setup.checkpoints.start(keys, settings.epoch),
             layering=self._setup.checkpoints.layering(self._decisions[name], keys),
+            epoch=settings.epoch,
         )
 
     def _images(self, described: Described) -> dict[str, str]:

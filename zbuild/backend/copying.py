@@ -23,7 +23,7 @@ from zbuild.model.steps import ContextOrigin, keeps_owners
 from zbuild.plan.fingerprint import digest_stamps, kept_xattrs
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import SelectionError, stamp_of
-from zbuild.plan.tree import select
+from zbuild.plan.tree import select, with_plain_mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ def copy_step(root: Rootfs, step: CopyStep, source: bytes, check: Callable[[], N
     try:
         entries = select(source, step.selection, ignore)
         copy = _Copy(root, step, source, check)
-        copy.run(entries)
+        copy.run(list(map(with_plain_mode, entries)) if copy.plain else entries)
         return digest_stamps(entries) if copy.steady else ""
     except SelectionError as error:
         raise StageError("copy-source", error.message, span=step.span, hint=error.hint) from None
@@ -97,13 +97,19 @@ class _Copy:
     links: bool = True
     landed: dict[tuple[int, int], bytes] = field(default_factory=dict)
 
+    @property
+    def plain(self) -> bool:
+        """Whether nothing counts of the files but what every checkout of them has."""
+        return isinstance(self.step.origin, ContextOrigin) and self.step.origin.plain
+
     def run(self, entries: Sequence[Entry]) -> None:
         owner = find_owner(self.root, self.step.owner, self.step.span) if self.step.owner else None
         mode = parse_file_mode(self.step.mode) if self.step.mode else None
         dest = os.fsencode(self.step.dest).rstrip(b"/")
         in_folder = self._in_folder(entries)
         # Where one source can take the place of another, what was put first may be gone.
-        self.links = not self.step.extract and len({entry.path for entry in entries}) == len(entries)
+        once = len({entry.path for entry in entries}) == len(entries)
+        self.links = once and not self.step.extract and not self.plain
         self._make_parents(dest if in_folder else dest.rpartition(b"/")[0], owner)
         times: list[tuple[bytes, int]] = []
         for entry in entries:

@@ -99,7 +99,9 @@ class StageBuild:
     tags to commit under ("" or none: the backend's own name for the key). `exports` are selections of the result
     whose digests are wanted. `log` is the file that all output also goes to. `fetched` says in which folders of this
     machine the files lie that ADD takes from other machines, `secrets` and `agents` where those are found that may be
-    mounted, by their ids. With a `start`, its steps are not carried out.
+    mounted, by their ids. With a `start`, its steps are not carried out. With an `epoch` (seconds since
+    1970) the image depends on the order alone: all files and the image itself bear that time, and nothing in it tells
+    of this machine or store.
     """
 
     stage: str
@@ -119,6 +121,7 @@ class StageBuild:
     agents: Mapping[str, AgentSource] = field(default_factory=dict)
     start: Start | None = None
     layering: Layering = Layering()
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,16 @@ _LARGEST = 0o7777
 _Sign: TypeAlias = Literal["-", "+", "="]
 
 
+def plain_mode(mode: int) -> int:
+    """Return permission bits as they would be under any umask: all get what the owner has, and he alone may write.
+
+    Other bits go: folders hand set-gid down to whatever is made in them.
+    """
+    owner = mode & 0o700
+    shared = owner & 0o500
+    return owner | shared >> 3 | shared >> 6
+
+
 @dataclass(frozen=True, slots=True)
 class _Action:
     """One sign with its letters: which bits `who` may touch, and what is done to them."""

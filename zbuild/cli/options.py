@@ -160,6 +160,9 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         metavar="FOLDER",
         help="Write what --provenance and --sbom make to FOLDER, too.",
     ),
+    "reproducible": click.option(
+        "--reproducible", is_flag=True, help="Let equal inputs give equal images, down to the digest."
+    ),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),
@@ -171,10 +174,11 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
 }
 PLAN_OPTIONS = (
-    *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache", "detect", "runtime"),
+    *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache"),
+    *("reproducible", "detect", "runtime"),
 )
 DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")
-CACHE_OPTIONS = ("build_args", "contexts", "backend", "detect", "runtime")
+CACHE_OPTIONS = ("build_args", "contexts", "backend", "reproducible", "detect", "runtime")
 
 
 def with_workspace(function: Callback) -> Callback:

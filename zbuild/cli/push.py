@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options("build_args", "contexts", "target", "backend", "detect", "runtime", *DOCUMENT_OPTIONS, "wait")
+@with_build_options(
+    *("build_args", "contexts", "target", "backend", "reproducible", "detect", "runtime"), *DOCUMENT_OPTIONS, "wait"
+)
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions) -> None:
     """Push images to the registries that their tags name.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from zbuild.syntax.nodes import Scalar
 
@@ -11,18 +11,13 @@ if TYPE_CHECKING:
     from zbuild.base.span import Span
     from zbuild.syntax.nodes import Mapping, Node
 
-Place: TypeAlias = Literal["image", "defaults"]
-
-_REFUSED: dict[Place, frozenset[str]] = {
-    "image": frozenset({"squash"}),
-    "defaults": frozenset({"reproducible"}),
-}
+_REFUSED = frozenset({"squash"})
 
 
-def refuse_keys(node: Mapping, place: Place, diagnostics: Diagnostics) -> None:
-    """Note an error for every key of a mapping that zbuild cannot honour yet."""
+def refuse_keys(node: Mapping, diagnostics: Diagnostics) -> None:
+    """Note an error for every key of an image that zbuild cannot honour yet."""
     for key, value in node.items:
-        if key.text in _REFUSED[place] and not _is_off(value):
+        if key.text in _REFUSED and not _is_off(value):
             refuse(f"'{key.text}'", key.span, diagnostics)
 
 

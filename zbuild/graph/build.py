@@ -45,13 +45,16 @@ class Loader(Protocol):
 class GraphOptions:
     """What the command line adds: arguments and contexts for all images, and the stage wanted of each target.
 
-    `checking`: what is right but cannot be built yet is left out; otherwise it is an error.
+    `checking`: what is right but cannot be built yet is left out; otherwise it is an error. `reproducible` is for
+    images that do not say themselves; `epoch` is what SOURCE_DATE_EPOCH is set to here, for builds that are given none.
     """
 
     build_args: Pairs = ()
     target: str = ""
     contexts: NamedContexts = ()
     checking: bool = False
+    reproducible: bool = False
+    epoch: str = ""
 
 
 @dataclass(slots=True)

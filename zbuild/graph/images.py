@@ -6,6 +6,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from zbuild.base.epoch import EPOCH_ARG, chosen_epoch
 from zbuild.base.errors import BuildFileError
 from zbuild.base.platform import host_platform, parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
@@ -18,6 +19,7 @@ from zbuild.syntax.words import WordError
 
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.epoch import Reproducible
     from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.graph.build import GraphOptions, Loader
@@ -42,6 +44,8 @@ class Images:
         self._matrices = {group.name: group.members for group in project.groups if group.is_matrix}
         self._loader = loader
         self._build_args = options.build_args
+        self._epoch = ((EPOCH_ARG, options.epoch),) if options.epoch else ()
+        self._reproducible = True if options.reproducible else None
         self._checking = options.checking
         self.registry = project.registry
         self._shared = project.contexts
@@ -151,7 +155,8 @@ class Images:
         if definition is None or not self._can_build(name, definition):
             return None
         contexts, target = self._named_contexts(), _target_stage(definition, "")
-        settings = Settings(secrets=self._project.secrets, ssh=self._project.ssh)
+        epoch = self._epoch_of(self._project.reproducible, args, build.span)
+        settings = Settings(epoch=epoch, secrets=self._project.secrets, ssh=self._project.ssh)
         made = Instance(
             name, build.context, file, definition, platform, args, settings, target=target, contexts=contexts
         )
@@ -185,14 +190,15 @@ class Images:
         definition = spec.definition or (self._definition(file) if file else None)
         if definition is None or file is None or not self._can_build(spec.name, definition):
             return None
+        args = self._given(spec.build_args)
         made = Instance(
             name=spec.name,
             context=spec.context,
             file=file,
             definition=definition,
             platform=self._platform(spec),
-            args=self._given(spec.build_args),
-            settings=_settings(spec),
+            args=args,
+            settings=_settings(spec, self._epoch_of(spec.reproducible, args, spec.span)),
             after=spec.depends_on,
             target=_target_stage(definition, self.asked.get(spec.name) or spec.target),
             contexts=self._named_contexts(spec),
@@ -216,8 +222,15 @@ class Images:
         return tuple(sorted({key: value for key, value in items if not _is_of(value, name)}.items(), key=itemgetter(0)))
 
     def _given(self, args: Pairs) -> Pairs:
-        """Return build arguments with those of the command line, which win, in a fixed order."""
-        return tuple(sorted({**dict(args), **dict(self._build_args)}.items()))
+        """Return build arguments in a fixed order; those of the command line win, the environment's epoch loses."""
+        return tuple(sorted({**dict(self._epoch), **dict(args), **dict(self._build_args)}.items()))
+
+    def _epoch_of(self, said: Reproducible, args: Pairs, span: Span) -> int | None:
+        try:
+            return chosen_epoch(self._reproducible if said is None else said, dict(args).get(EPOCH_ARG, ""))
+        except ValueError as error:
+            self._diagnostics.error("bad-value", str(error), span)
+            return None
 
     def _share(self, made: Instance) -> Instance | None:
         """Return the instance of another image that differs in nothing but its name, so that they share stages."""
@@ -280,7 +293,7 @@ def _tags(project: Project) -> dict[str, str]:
     return found
 
 
-def _settings(spec: ImageSpec) -> Settings:
+def _settings(spec: ImageSpec, epoch: int | None) -> Settings:
     return Settings(
         format=spec.format,
         retries=spec.retries,
@@ -289,6 +302,7 @@ def _settings(spec: ImageSpec) -> Settings:
         labels=spec.labels,
         annotations=spec.annotations,
         pull=spec.pull,
+        epoch=epoch,
         secrets=spec.secrets,
         ssh=spec.ssh,
         layers=spec.layers,

@@ -53,7 +53,10 @@ VertexSource: TypeAlias = FromReference | FromVertex | FromFolder | GitOrigin
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an image asks of all its stages; `labels` and `annotations` go to its output alone."""
+    """What an image asks of all its stages; `labels` and `annotations` go to its output alone.
+
+    `epoch` is the time that all files and the image itself bear, None for that of the build.
+    """
 
     format: Literal["oci", "docker"] = "oci"
     retries: int = 0
@@ -62,6 +65,7 @@ class Settings:
     labels: Pairs = ()
     annotations: Pairs = ()
     pull: str = ""
+    epoch: int | None = None
     secrets: Secrets = ()
     ssh: Agents = ()
     layers: Literal["auto", "all", "none"] = "auto"

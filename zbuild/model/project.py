@@ -10,6 +10,7 @@ from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostic
+    from zbuild.base.epoch import Reproducible
     from zbuild.base.span import Span
     from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
@@ -46,6 +47,7 @@ class ImageSpec:
     labels: Pairs = ()
     annotations: Pairs = ()
     pull: str = ""
+    reproducible: Reproducible = None
     contexts: NamedContexts = ()
     secrets: Secrets = ()
     ssh: Agents = ()
@@ -74,8 +76,8 @@ class Project:
     one of them changes, the project must be read again; likewise when one of the paths `missing` comes to be, or one of
     the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
     of the workspace's own recipes, "" for none. `contexts` are those that every image has. `registry` is where
-    references lead that name none, "" for docker.io. `secrets` and `ssh` are what builds have that no image names.
-    `push_after_all`: tags are pushed when everything else is in the registries.
+    references lead that name none, "" for docker.io. `secrets`, `ssh` and `reproducible` are what builds
+    have that no image names. `push_after_all`: tags are pushed when everything else is in the registries.
     """
 
     root: str
@@ -92,6 +94,7 @@ class Project:
     secrets: Secrets = ()
     ssh: Agents = ()
     push_after_all: bool = False
+    reproducible: Reproducible = None
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

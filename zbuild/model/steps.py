@@ -32,10 +32,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class ContextOrigin:
-    """Files of a context: `path` is its absolute folder, `ignore` the patterns of its ignore file, in order."""
+    """Files of a context: `path` is its absolute folder, `ignore` the patterns of its ignore file, in order.
+
+    `plain`: modes are taken for what they would be under any umask (`base.filemode.plain_mode`).
+    """
 
     path: str
     ignore: tuple[str, ...] = ()
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, assert_never
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.diagnostic import Diagnostic
+from zbuild.base.epoch import EPOCH_ARG
 from zbuild.base.errors import BuildFileError
 from zbuild.graph.instance import automatic_args
 from zbuild.model import ops
 from zbuild.model.image_config import HealthConfig
 from zbuild.model.mounts import mount_source, shows_files
 from zbuild.model.remote import GitOrigin
-from zbuild.model.steps import FolderStep, RunStep
+from zbuild.model.steps import ContextOrigin, FolderStep, RunStep
 from zbuild.plan.copies import Landing, copy_steps
 from zbuild.plan.ports import expand_ports
 from zbuild.plan.proxies import proxy_settings
@@ -75,7 +76,8 @@ class _Scope:
         self._config = replace(base, onbuild=())  # what the base stored is among the instructions already
         self._env = dict(base.env)
         self._args: dict[str, str] = {}
-        self._given = dict(vertex.args)
+        self._epoch = {} if vertex.settings.epoch is None else {EPOCH_ARG: str(vertex.settings.epoch)}
+        self._given = {**dict(vertex.args), **self._epoch}
         self._cmd_set = False
         self._steps: list[Step] = []
         windows = vertex.platform.os == "windows"
@@ -153,7 +155,7 @@ class _Scope:
         mounts = tuple(map(self._in_folder, mounts))
         agent = {"SSH_AUTH_SOCK": socket} if (socket := agent_socket(mounts)) else {}
         argv, programs = self._program(op) or (self._argv(op.command), ())
-        env = {**agent, **words, **{name: self._word(value) for name, value in op.env}}
+        env = {**self._epoch, **agent, **words, **{name: self._word(value) for name, value in op.env}}
         step = RunStep(
             argv=argv,
             env=tuple(env.items()),
@@ -192,7 +194,10 @@ class _Scope:
     def _copy(self, op: ops.Copy) -> None:
         dest = self._word(op.dest)
         inline = tuple(map(self._inline, op.inline))
-        landing = Landing(self._destination(dest), dest, inline, self._origins[op.source])
+        origin = self._origins[op.source]
+        if self._epoch and isinstance(origin, ContextOrigin):
+            origin = replace(origin, plain=True)
+        landing = Landing(self._destination(dest), dest, inline, origin)
         self._steps.extend(copy_steps(op, landing, self._word))
 
     def _destination(self, dest: str) -> str:

@@ -95,6 +95,8 @@ def material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, backen
         Item("FROM", "format", vertex.settings.format),
         Item(_from_text(vertex), "base", base),
     ]
+    if vertex.settings.epoch is not None:
+        items.append(Item("FROM", "times", f"all at {vertex.settings.epoch}"))
     ends = [len(items)]
     for step in evaluation.steps:
         match step:

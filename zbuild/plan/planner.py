@@ -221,7 +221,7 @@ class _Demand:
             decision.action, decision.reason, decision.same_as = "cached", f"the same as {first}", first
             return
         decision.action, decision.reason = self._running_reason(name, decision, latest)
-        if name not in self._again:
+        if name not in self._again and decision.described.vertex.settings.epoch is None:
             decision.done = self._steps_done(decision)
 
     def _steps_done(self, decision: Decision) -> int:

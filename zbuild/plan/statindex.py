@@ -17,7 +17,7 @@ from zbuild.plan.contents import Contents, Moment, begin
 from zbuild.plan.fingerprint import digest_entries, digest_stamps
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import Seen, SelectionError, join
-from zbuild.plan.tree import select
+from zbuild.plan.tree import select, with_plain_mode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -61,18 +61,18 @@ class StatIndex:
         self._scans: dict[str, _Scan] = {}
         self._differed = False
 
-    def digest(self, selection: Selection, ignore_patterns: tuple[str, ...] = ()) -> TreeDigest:
-        """Digest what a selection takes, as the files are now.
+    def digest(self, selection: Selection, ignore_patterns: tuple[str, ...] = (), *, plain: bool = False) -> TreeDigest:
+        """Digest what a selection takes, as the files are now; `plain`: with modes as under any umask.
 
         Raises SelectionError for a source that cannot be taken or read, gomatch.PatternError, and StateError when the
         index's folder cannot be written.
         """
         ignore = Ignore(ignore_patterns) if ignore_patterns else None
-        name = _name(selection, ignore_patterns)
+        name = _name(selection, ignore_patterns, plain=plain)
         before = self._scans.pop(name, None)
         for _ in range(_TRIES):
             try:
-                scan = self._scan(selection, ignore)
+                scan = self._scan(selection, ignore, plain=plain)
             except FileNotFoundError:  # taken away between its listing and its reading
                 continue
             except OSError as error:
@@ -87,12 +87,12 @@ class StatIndex:
         self._differed = self._differed or (before is not None and before.tree.digest != tree.digest)
         return tree
 
-    def stamps(self, selection: Selection, ignore_patterns: tuple[str, ...] = ()) -> str:
+    def stamps(self, selection: Selection, ignore_patterns: tuple[str, ...] = (), *, plain: bool = False) -> str:
         """Return the state (`fingerprint.digest_stamps`) that a selection's files were in when last digested.
 
         "" when they would not stand still, or were never digested.
         """
-        scan = self._scans.get(_name(selection, ignore_patterns))
+        scan = self._scans.get(_name(selection, ignore_patterns, plain=plain))
         return scan.stamps if scan and scan.steady else ""
 
     def save(self) -> Path:
@@ -112,7 +112,7 @@ class StatIndex:
             raise StateError("stat-index", f"cannot write '{watch}': {error.strerror}") from error
         return watch
 
-    def _scan(self, selection: Selection, ignore: Ignore | None) -> _Scan:
+    def _scan(self, selection: Selection, ignore: Ignore | None, *, plain: bool) -> _Scan:
         moment = self._begin()
         seen = Seen()
         entries = select(self._root, selection, ignore, seen)
@@ -126,7 +126,7 @@ class StatIndex:
             steady = steady and same
             return digest
 
-        tree = digest_entries(entries, content)
+        tree = digest_entries(map(with_plain_mode, entries) if plain else entries, content)
         paths = seen.paths | {entry.source: entry.stamp for entry in entries if entry.source not in seen.folders}
         settled = steady and not any(map(moment.is_before, _stamps(seen.folders, paths)))
         return _Scan(tree, seen.folders, paths, steady, settled, digest_stamps(entries))
@@ -150,8 +150,8 @@ class StatIndex:
             old.unlink(missing_ok=True)
 
 
-def _name(selection: Selection, ignore_patterns: tuple[str, ...]) -> str:
-    return xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns))
+def _name(selection: Selection, ignore_patterns: tuple[str, ...], *, plain: bool) -> str:
+    return xxh((selection.sources, selection.exclude, selection.parents, ignore_patterns, plain))
 
 
 def _stamps(folders: dict[bytes, Stamp], paths: dict[bytes, Stamp | None]) -> Iterable[Stamp]:

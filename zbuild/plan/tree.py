@@ -9,6 +9,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from zbuild.base.filemode import plain_mode
 from zbuild.base.gomatch import has_wildcard
 from zbuild.plan.ignore import Ignore, normal_pattern
 from zbuild.plan.sources import Finder, Seen, SelectionError, components
@@ -49,6 +50,11 @@ class Entry(NamedTuple):
     rdev: int
     top: bool
     stamp: Stamp
+
+
+def with_plain_mode(entry: Entry) -> Entry:
+    """Return an entry with the mode that it would have under any umask."""
+    return entry._replace(mode=plain_mode(entry.mode))
 
 
 class _Folder:

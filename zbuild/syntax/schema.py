@@ -151,6 +151,10 @@ def _too_small(error: Violation, where: str, _node: Node) -> tuple[str, str, str
     return "bad-value", f"{where} must be at least {error.rule}, not {error.value}", ""
 
 
+def _too_large(error: Violation, where: str, _node: Node) -> tuple[str, str, str]:
+    return "bad-value", f"{where} must be at most {error.rule}, not {error.value}", ""
+
+
 def _too_few(_error: Violation, where: str, _node: Node) -> tuple[str, str, str]:
     return "bad-value", f"{where} must not be empty", ""
 
@@ -164,6 +168,7 @@ _TELLERS: dict[str, Callable[[Violation, str, Node], tuple[str, str, str]]] = {
     "enum": _not_allowed,
     "pattern": _wrong_form,
     "minimum": _too_small,
+    "maximum": _too_large,
     "minItems": _too_few,
     "minProperties": _too_few,
     "minLength": _too_few,

@@ -123,6 +123,7 @@ class _Rules:
             "oneOf": self._one_of,
             "$ref": self._reference,
             "minimum": _minimum,
+            "maximum": _maximum,
         }
         self._type: type[Draft202012Validator] = extend(  # type: ignore[no-untyped-call] # the stubs leave it out
             Draft202012Validator, validators=rules, type_checker=_TYPES
@@ -188,3 +189,8 @@ class _Rules:
 def _minimum(validator: Validator, least: int, value: Json, _schema: Schema) -> Errors:
     if validator.is_type(value, "integer") and isinstance(value, str) and int(value) < least:
         yield ValidationError("too small")
+
+
+def _maximum(validator: Validator, most: int, value: Json, _schema: Schema) -> Errors:
+    if validator.is_type(value, "integer") and isinstance(value, str) and int(value) > most:
+        yield ValidationError("too large")

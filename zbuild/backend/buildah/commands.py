@@ -59,7 +59,9 @@ def unmount(container: str) -> Command:
     return _buildah("umount", container)
 
 
-def run(container: str, step: RunStep, isolation: Isolation, network: str, volumes: Sequence[str]) -> Command:
+def run(
+    container: str, step: RunStep, isolation: Isolation, network: str, volumes: Sequence[str], hostname: str = ""
+) -> Command:
     """Run a step's command in a container; `volumes` are the flags of its mounts.
 
     The values of ENV have to stand among the arguments: buildah 1.28 does not take `--env NAME` from its environment.
@@ -67,6 +69,8 @@ def run(container: str, step: RunStep, isolation: Isolation, network: str, volum
     flags = [*isolation.flags(), "--network", network, "--workingdir", step.workdir]
     if step.user:
         flags += ["--user", step.user]
+    if hostname:
+        flags += ["--hostname", hostname]
     settings = tuple(f"{name}={value}" for name, value in (*step.proxies, *step.env))
     for setting in settings:
         flags += ["--env", setting]
@@ -77,12 +81,14 @@ def run(container: str, step: RunStep, isolation: Isolation, network: str, volum
     )
 
 
-def commit(container: str, image: str, image_format: str) -> Command:
-    """Commit a container to an image, remove it, and print the image's id.
+def commit(container: str, image: str, image_format: str, epoch: int | None = None) -> Command:
+    """Commit a container to an image, remove it, and print the image's id; with `epoch`, all times are that one.
 
     Without the identity label, which would be a change of the user's image.
     """
-    flags = ("--rm", "--quiet", "--identity-label=false", "--format", image_format)
+    flags = ["--rm", "--quiet", "--identity-label=false", "--format", image_format]
+    if epoch is not None:
+        flags += ["--timestamp", str(epoch)]
     return _buildah("commit", *flags, container, image)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.config_flags import config_flags
+from zbuild.backend.layer_times import set_times
 from zbuild.backend.layering import commit_seconds
 from zbuild.base.errors import BackendError
 
@@ -91,6 +92,12 @@ class Container:
             flags = config_flags(base, replace(base, volumes=()), "oci")
             self._engine.call(commands.config(self.name, flags))
             self.has_volumes = False
+
+    def set_times(self, epoch: int) -> None:
+        """Let all that was changed in it so far bear one time, as it will in the image. Raises OSError."""
+        changed = self._engine.store.layer_folder(self._stored.layer)
+        if changed:
+            set_times(bytes(changed), self.root, epoch)
 
     @contextmanager
     def lent(self) -> Iterator[None]:

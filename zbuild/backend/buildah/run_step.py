@@ -42,7 +42,10 @@ class BaseSettings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A RUN to be carried out in a working container, whose image was made with `base`."""
+    """A RUN to be carried out in a working container, whose image was made with `base`.
+
+    `hostname` is what the machine is to be called in it, "" for a name that is new each time.
+    """
 
     engine: Engine
     container: Container
@@ -50,6 +53,7 @@ class Run:
     step: RunStep
     mounted: Mounted
     transcript: Transcript
+    hostname: str = ""
 
 
 def run_step(run: Run, index: int) -> None:
@@ -92,6 +96,7 @@ def _by_runtime(run: Run, template: Spec) -> int:
         base.name,
         base.image_id,
         engine.facts.version,
+        run.hostname,
     )
     runtime, step = engine.runtime, run.step
     if run.mounted.memory and run.mounted.env:
@@ -115,7 +120,7 @@ def _by_buildah(run: Run, network: str) -> int:
     output = RunOutput(run.transcript.line)
     run.container.drop_volumes(run.base.config)
     with _with_secrets(run) as way, run.container.lent():
-        command = commands.run(run.container.name, run.step, way.isolation, network, flags)
+        command = commands.run(run.container.name, run.step, way.isolation, network, flags, run.hostname)
         command = replace(command, env=way.env)
         done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:

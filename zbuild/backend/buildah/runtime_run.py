@@ -90,6 +90,12 @@ class RunContainer:
     image: str = ""
     image_id: str = ""
     engine_version: str = ""
+    given_hostname: str = ""
+
+    @property
+    def hostname(self) -> str:
+        """What the machine is called inside."""
+        return self.given_hostname or self.id[:12]
 
 
 def run_directly(
@@ -106,7 +112,7 @@ def run_directly(
         user = find_user(root, step.user or container.user)
         for made in root.make_folder(os.fsencode(step.workdir)):
             root.put_folder(made, Attributes(0o755, user.uid, user.gid))
-        place = RunPlace(os.fsdecode(container.root), container.id[:12], user, _write_files(bundle, container))
+        place = RunPlace(os.fsdecode(container.root), container.hostname, user, _write_files(bundle, container))
         spec = runtime_spec(template, step, container.env, mounts, place)
         _write(bundle / "config.json", json.dumps(spec), 0o600)
         return runner.run(runtime.run(container.name, bundle, step.timeout / 1e9), on_line)
@@ -142,7 +148,7 @@ def _write_files(bundle: Path, container: RunContainer) -> dict[str, str]:
     told = (container.name, container.id, container.image, container.image_id)
     texts = (
         host_files.host_hosts(),
-        f"{container.id[:12]}\n",
+        f"{container.hostname}\n",
         host_files.host_resolv_conf(),
         host_files.container_env(container.engine_version, *told),
     )

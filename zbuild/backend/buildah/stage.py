@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, assert_never
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.caches import Caches
+from zbuild.backend.buildah.commit import commit
 from zbuild.backend.buildah.config_flags import config_flags, lost_settings
 from zbuild.backend.buildah.container import Container
 from zbuild.backend.buildah.mounts import MountSources, mounted
 from zbuild.backend.buildah.run_mount import Mounted
 from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
-from zbuild.backend.buildah.syncfs import syncfs
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
 from zbuild.backend.image_json import diff_ids, parse_config
@@ -23,7 +23,7 @@ from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import KeptFiles, StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import BackendError, ImageGoneError, InterruptedBuildError, StageError
+from zbuild.base.errors import StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.image_config import ImageConfig
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
     from zbuild.backend.protocol import Keep, StageBuild
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Origin, Step
+
+
+_HOSTNAME = "zbuild"  # of RUNs in images that are to be reproducible
 
 
 class StageRun:
@@ -173,13 +176,15 @@ class StageRun:
         return seconds
 
     def _do(self, container: Container, index: int, step: Step, transcript: Transcript) -> None:
+        if self._order.epoch is not None and isinstance(step, RunStep):
+            container.set_times(self._order.epoch)
         match step:
             case RunStep() if step.mounts or step.programs:
                 with mounted(step, container, self._sources) as mounts:
                     transcript.hide(mounts.hidden)
-                    run_step(Run(self._engine, container, self._base, step, mounts, transcript), index)
+                    run_step(self._run(container, step, mounts, transcript), index)
             case RunStep():
-                run_step(Run(self._engine, container, self._base, step, Mounted(), transcript), index)
+                run_step(self._run(container, step, Mounted(), transcript), index)
             case CopyStep():
                 with Rootfs(container.root) as root:
                     stamps = copy_step(root, step, self._tree(step.origin), self._engine.runner.check)
@@ -189,6 +194,10 @@ class StageRun:
                     folder_step(root, step)
             case _:
                 assert_never(step)
+
+    def _run(self, container: Container, step: RunStep, mounts: Mounted, transcript: Transcript) -> Run:
+        hostname = "" if self._order.epoch is None else _HOSTNAME
+        return Run(self._engine, container, self._base, step, mounts, transcript, hostname)
 
     def _tree(self, origin: Origin) -> bytes:
         """Return the folder that holds an origin's files."""
@@ -253,30 +262,9 @@ class StageRun:
         return image.id
 
     def _commit(self, container: Container, names: Sequence[str]) -> StoredImage:
-        """Commit under the first name and add the others; what a failed commit leaves is removed."""
+        """Make an image of the container, and note what that cost."""
         started = time.monotonic()
-        before = frozenset(self._engine.store.images())
-        container.release()
-        try:
-            image_id = self._engine.call(commands.commit(container.name, names[0], self._order.format))
-        except (BackendError, InterruptedBuildError):
-            self._remove_partial(before)
-            raise
-        container.committed()
-        if names[1:]:
-            self._engine.call(commands.tag(image_id, names[1:]))
-        syncfs(self._engine.facts.graphroot)
-        image = self._engine.store.image(image_id.removeprefix("sha256:"))
+        image = commit(self._engine, self._order, container, names)
         seconds = container.made_in + time.monotonic() - started
         self._prices.append(price(seconds, self._engine.store.layers()[image.layer].size))
         return image
-
-    def _remove_partial(self, before: frozenset[str]) -> None:
-        """Remove images that came since, have no name and no config: a full disk leaves such a one for good."""
-        for image_id, image in self._engine.store.images().items():
-            if image_id in before or image.names:
-                continue
-            try:
-                self._engine.store.config(image_id)
-            except ImageGoneError:
-                self._engine.runner.run(commands.remove_images([image_id]), cleanup=True)

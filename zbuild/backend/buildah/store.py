@@ -111,8 +111,17 @@ class Store:
         Raises ImageGoneError.
         """
         layers = list(layers_of(self.image(image_id), self.layers()))
-        folders = [self.graphroot / self.driver / layer.id / "diff" for layer in reversed(layers)]
-        return folders if self.driver == "overlay" and all(folder.is_dir() for folder in folders) else []
+        folders = [self.layer_folder(layer.id) for layer in reversed(layers)]
+        return [folder for folder in folders if folder] if all(folders) else []
+
+    def layer_folder(self, layer: str) -> Path | None:
+        """Return what holds a layer's own files, None where this driver has no such folder."""
+        folder = self.graphroot / self.driver / layer / "diff"
+        return folder if self.driver == "overlay" and folder.is_dir() else None
+
+    def container_folder(self, container_id: str) -> Path:
+        """Return where what is known of a working container is kept."""
+        return self.graphroot / f"{self.driver}-containers" / container_id
 
     def stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return (path, size, mtime_ns, inode) of images.json, all zero while there is none."""

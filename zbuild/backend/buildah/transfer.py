@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.layer_tar import NoTarError, write_layer
-from zbuild.backend.buildah.plain_images import DIR_VERSION, UNPACKED
 from zbuild.backend.buildah.store import layers_of
 from zbuild.backend.buildah.syncfs import syncfs
+from zbuild.backend.buildah.twins import DIR_VERSION, UNPACKED
 from zbuild.base.errors import BackendError
 from zbuild.oci.layout import ImageBlobs, Layout, LayoutError, unpacked_image, with_layers
 from zbuild.oci.media import OCI_MANIFEST

@@ -69,7 +69,7 @@ class FakeBackend:
             with Transcript(order, emit) as transcript, Rootfs(os.fsencode(work)) as root:
                 seconds = stage.carry_out(root, transcript, lambda done: keep(self._checkpoint(stage, work, done)))
             exports = digest_exports(os.fsencode(work), order.exports)
-            image = self._images.add(work, tuple(stage.layers), order.config, str(order.platform))
+            image = self._images.add(work, tuple(stage.layers), order.config, str(order.platform), order.epoch)
         self._images.tag(image.id, order.names or (_OWN + order.key,))
         layers, copied = image.layers, tuple(stage.copied)
         return StageResult(image.id, image.digest, layers, image.size, len(layers), seconds, exports, copied)

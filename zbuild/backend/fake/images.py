@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tarfile
 import threading
@@ -89,20 +90,28 @@ class ImageFolder:
         """Return the folder with an image's files. Raises ImageGoneError."""
         return self.folder / self.get(image_id).id
 
-    def add(self, work: Path, below: tuple[str, ...], config: ImageConfig, platform: str) -> FakeImage:
+    def add(
+        self, work: Path, below: tuple[str, ...], config: ImageConfig, platform: str, epoch: int | None = None
+    ) -> FakeImage:
         """Make an image of a folder, which is moved; `below` are the layers of its base."""
-        created = time.time()
-        layers = (*below, self._pack(work, f"{work} {created}"))
+        if epoch is not None:
+            _set_times(work, epoch)
+        layers = (*below, self._pack(work, f"{work} {time.time()}" if epoch is None else ""))
         return self._keep(work, layers, config, platform)
 
     def _keep(self, work: Path, layers: tuple[str, ...], config: ImageConfig, platform: str) -> FakeImage:
         size = sum(file.lstat().st_size for file in work.rglob("*"))
         image_id = image_blobs(layers, config, platform).image_id
-        image = FakeImage(image_id, (), layers, config, platform, size, time.time())
-        shutil.rmtree(self.folder / image.id, ignore_errors=True)
-        work.rename(self.folder / image.id)
-        self._change(lambda images: {**images, image.id: image})
-        return image
+        new = FakeImage(image_id, (), layers, config, platform, size, time.time())
+
+        def added(images: dict[str, FakeImage]) -> dict[str, FakeImage]:
+            before = images.get(image_id, new)
+            shutil.rmtree(self.folder / image_id, ignore_errors=True)
+            work.rename(self.folder / image_id)
+            return {**images, image_id: replace(new, names=before.names)}
+
+        self._change(added)
+        return self.get(image_id)
 
     def _pack(self, work: Path, comment: str) -> str:
         """Make a layer of a folder and return its digest; the comment makes each a layer of its own."""
@@ -179,6 +188,11 @@ class ImageFolder:
             new = self.index.with_suffix(".new")
             new.write_text(json.dumps([asdict(image) for image in images.values()]))
             new.replace(self.index)
+
+
+def _set_times(work: Path, epoch: int) -> None:
+    for file in (work, *work.rglob("*")):
+        os.utime(file, (epoch, epoch), follow_symlinks=False)
 
 
 def _image(entry: dict[str, Any]) -> FakeImage:

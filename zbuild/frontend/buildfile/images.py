@@ -57,7 +57,7 @@ class ImageSource:
 
 def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: ImageSource) -> ImageSpec:
     """Return an image; what is wrong with it is noted."""
-    refuse_keys(node, "image", source.diagnostics)
+    refuse_keys(node, source.diagnostics)
     settings = defaults.with_node(node, source.diagnostics)
     return ImageSpec(
         name=name.text,
@@ -77,6 +77,7 @@ def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: Im
         labels=_sorted_pairs(node.mapping("labels")),
         annotations=_sorted_pairs(node.mapping("annotations")),
         pull=settings.pull,
+        reproducible=settings.reproducible,
         secrets=settings.secrets,
         ssh=settings.ssh,
         layers=settings.layers,
@@ -98,6 +99,7 @@ def included_image(name: str, path: Scalar, folder: str, settings: ImageSettings
         retries=settings.retries,
         cache_mounts=settings.cache_mounts,
         pull=settings.pull,
+        reproducible=settings.reproducible,
         secrets=settings.secrets,
         ssh=settings.ssh,
         layers=settings.layers,

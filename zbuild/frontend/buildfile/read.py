@@ -22,7 +22,7 @@ from zbuild.frontend.buildfile.layers import Layers
 from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.settings import ImageSettings
 from zbuild.frontend.buildfile.shared import Shared
-from zbuild.frontend.not_yet import ignore_cache, refuse_keys
+from zbuild.frontend.not_yet import ignore_cache
 from zbuild.model.overlay import Overlay
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
@@ -123,6 +123,7 @@ class _Workspace:
             push_after_all=self._shared.push_after_all,
             secrets=self._defaults.secrets,
             ssh=self._defaults.ssh,
+            reproducible=self._defaults.reproducible,
             warnings=tuple(self._diagnostics.items),
         )
 
@@ -155,7 +156,6 @@ class _Workspace:
             return []
         ignore_cache(checked, self._diagnostics)
         defaults = checked.mapping("defaults")
-        refuse_keys(defaults, "defaults", self._diagnostics)
         settings = inherited.settings.with_node(defaults, self._diagnostics)
         if path.text == next(iter(self._files)):
             self._defaults = settings

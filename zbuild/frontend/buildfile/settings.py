@@ -13,6 +13,7 @@ from zbuild.frontend.values import cache_mounts
 
 if TYPE_CHECKING:
     from zbuild.base.diagnostic import Diagnostics
+    from zbuild.base.epoch import Reproducible
     from zbuild.model.mounts import CacheMount
     from zbuild.model.ops import Pairs
     from zbuild.model.project import ImageFormat, LayersMode
@@ -31,6 +32,7 @@ class ImageSettings:
     retries: int = 0
     platforms: tuple[str, ...] = ()
     pull: str = ""
+    reproducible: Reproducible = None
     secrets: Secrets = ()
     ssh: Agents = ()
     layers: LayersMode = "auto"
@@ -52,10 +54,18 @@ class ImageSettings:
             retries=self.retries if retries is None else retries,
             platforms=_platforms(node, diagnostics) or self.platforms,
             pull=node.text("pull") or self.pull,
+            reproducible=_reproducible(node, self.reproducible),
             secrets=with_secrets(self.secrets, node, diagnostics),
             ssh=with_agents(self.ssh, node),
             layers=cast("LayersMode", node.text("layers") or self.layers),
         )
+
+
+def _reproducible(node: Mapping, before: Reproducible) -> Reproducible:
+    value = node.scalar("reproducible")
+    if value is None:
+        return before
+    return value.boolean if value.integer is None else value.integer
 
 
 def _platforms(node: Mapping, diagnostics: Diagnostics) -> tuple[str, ...]:

@@ -1,0 +1,98 @@
+"""Equal inputs, equal images: on two machines, that is in two stores, from checkouts that differ in all but content."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+from support.monorepo import Monorepo
+from support.storage import Storage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+# All that a build can leave in a layer: copies, what RUN makes and removes, links, capabilities, folders, other owners.
+_APP = """\
+FROM t/base:1 AS tools
+RUN echo tool > /tool && chmod 4755 /tool && mkdir -p /data/sub && mkfifo /data/fifo && hostname > /host
+FROM t/base:1
+ARG SOURCE_DATE_EPOCH
+WORKDIR /app
+COPY --chown=33:44 files /app/files
+COPY --from=tools /tool /host /bin/
+COPY <<EOF /app/inline
+text
+EOF
+RUN stat -c '%n %a %u %g %Y %h' $(find /app | sort) > /listed
+RUN ln /app/inline /app/twin && ln -s inline /app/link && rm /bin/wget
+RUN date > /etc/built -d @$SOURCE_DATE_EPOCH && mkdir -p /usr/kept && touch /usr/kept/now
+LABEL b=2 a=1
+ENV Z=1 A=2
+VOLUME /z /a
+EXPOSE 99 5
+CMD ["sh"]
+"""
+_FILES = {"files/a.txt": "a\n", "files/run.sh": "#!/bin/sh\n", "files/sub/b.txt": "b\n", "files/sub/c.txt": "b\n"}
+
+
+@pytest.fixture
+def stores(storage: Storage, tmp_path: Path) -> Iterator[tuple[Storage, Storage]]:
+    other = Storage.create(tmp_path / "other" / "s")
+    yield storage, other
+    other.remove()
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def checkout(folder: Path, storage: Storage, mask: int, age: float) -> Monorepo:
+    """Make the workspace as another machine would have it: other modes, other times, another place."""
+    with umask(mask):
+        folder.mkdir(parents=True)
+        repo = Monorepo.create(folder, environment=storage.environment)
+        repo.write("app/Dockerfile", _APP)
+        for name, text in _FILES.items():
+            repo.write(f"app/{name}", text)
+        repo.write("zbuild.yaml", (folder / "zbuild.yaml").read_text() + '  app: {context: app, tags: ["t/app:1"]}\n')
+    (folder / "app/files/run.sh").chmod(0o777 & ~mask)
+    (folder / "base/busybox").chmod(0o777 & ~mask)
+    for number, path in enumerate(sorted(folder.rglob("*"))):
+        os.utime(path, (age + number, age + number), follow_symlinks=False)
+    return repo
+
+
+def built(repo: Monorepo) -> dict[str, tuple[str, str]]:
+    return {name: (image["image_id"], image["digest"]) for name, image in repo.metadata().items()}
+
+
+@pytest.mark.parametrize("form", ["oci", "docker"])
+def test_two_machines_make_the_same_images(tmp_path: Path, stores: tuple[Storage, Storage], form: str) -> None:
+    one = checkout(tmp_path / "one", stores[0], 0o022, 1_500_000_000)
+    two = checkout(tmp_path / "somewhere/two", stores[1], 0o077, 1_700_000_000)
+    os.link(two.root / "app/files/sub/b.txt", two.root / "b.txt")
+    (two.root / "app/files/sub/c.txt").unlink()
+    os.link(two.root / "b.txt", two.root / "app/files/sub/c.txt")
+    for repo in (one, two):
+        repo.write("zbuild.yaml", (repo.root / "zbuild.yaml").read_text() + f"defaults: {{format: {form}}}\n")
+    with umask(0o022):
+        one.build("--reproducible", "-j1")
+    with umask(0o077):
+        # Here the stages come about one by one, some of them after other builds and under further tags.
+        two.build("base", "--reproducible", "--tag", "zzz/other:1")
+        two.write("api/main.txt", "other\n")
+        two.build("--reproducible", "-j8")
+        two.write("api/main.txt", "# a comment\nhello\n")
+        two.build("--reproducible", "-j8", "-B")
+    assert built(one) == built(two)
+    before = built(one)
+    one.build("--reproducible", "-j8", "-B")
+    assert built(one) == before
