@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def _built(lab: Lab, key: str) -> StageResult:
-    lab.put("file", "text of the file")
+    """Build an image with layers that no other image has."""
+    lab.put("file", f"text of {key}")
     return lab.build(key, lab.copy("file", dest="/new/file"), run("write", "/new/other", "more"))
 
 
@@ -38,7 +39,7 @@ def test_an_image_survives_the_way_there_and_back(lab: Lab, tmp_path: Path) -> N
     assert image_id == result.image_id
     found = lab.backend.resolve("localhost/lab/t-back:2", lab.order("x").platform, "never")
     assert (found.image_id, found.digest, found.diff_ids) == (result.image_id, result.digest, result.diff_ids)
-    assert lab.read(image_id, "/new/file") == "text of the file"
+    assert lab.read(image_id, "/new/file") == "text of t-back"
     assert lab.read(image_id, "/new/other") == "more"
 
 
@@ -57,6 +58,13 @@ def test_several_images_share_a_layout(lab: Lab, tmp_path: Path) -> None:
     one, two = _built(lab, "t-one"), _built(lab, "t-two")
     assert lab.backend.export([one.image_id, two.image_id], tmp_path) == (one.digest, two.digest)
     assert [entry["digest"] for entry in Layout(tmp_path).manifests()] == [one.digest, two.digest]
+
+
+def test_layers_tells_what_is_there(lab: Lab) -> None:
+    result = _built(lab, "t-layers")
+    assert set(result.diff_ids) <= set(lab.backend.layers())
+    lab.backend.remove([result.image_id])
+    assert result.diff_ids[-1] not in lab.backend.layers()
 
 
 def test_layers_of_the_base_need_not_travel(lab: Lab, tmp_path: Path) -> None:

@@ -34,9 +34,9 @@ def read(monkeypatch):
     """The files that are read, in order."""
     paths: list[str] = []
 
-    def hash_and_note(path):
+    def hash_and_note(path, algorithm):
         paths.append(Path(os.fsdecode(path)).name)
-        return hash_file(path)
+        return hash_file(path, algorithm)
 
     monkeypatch.setattr(contents, "hash_file", hash_and_note)
     return paths

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from zbuild.api.checkpoints import RunCheckpoints
 from zbuild.api.names import local_name
+from zbuild.api.pulls import Finished
 from zbuild.api.secrets import GivenSecrets
-from zbuild.api.stages import Finished, RunSetup, StageRunner
+from zbuild.api.stages import RunSetup, StageRunner
 from zbuild.base.errors import BuildFailedError, ImageGoneError, StageError
 from zbuild.events.types import (
     BuildFailed,
@@ -23,6 +25,8 @@ from zbuild.events.types import (
 from zbuild.execution.outcome import Done, Job
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from zbuild.api.options import BuildOptions
     from zbuild.api.session import Session
     from zbuild.base.errors import ZbuildError
@@ -33,7 +37,10 @@ if TYPE_CHECKING:
 
 
 class Build:
-    """One build of a graph. `finished` holds what became of each stage, `decisions` what was planned."""
+    """One build of a graph. `finished` holds what became of each stage, `decisions` what was planned.
+
+    `shared` tells whether all results are in the remote caches that they should be in.
+    """
 
     def __init__(self, session: Session, graph: Graph, options: BuildOptions, emit: Emit, logs: str) -> None:
         self._session = session
@@ -49,6 +56,7 @@ class Build:
         self.names = _names(graph, options)
         self.finished: dict[str, Finished] = {}
         self.decisions: dict[str, Decision] = {}
+        self.shared = True
 
     def tags_of(self, node: ImageNode) -> tuple[str, ...]:
         """Return an image's tags as they were asked for; those of the command line go to the targets."""
@@ -68,19 +76,29 @@ class Build:
         for removed in self._session.sweep():
             self._emit(Notice(f"removed {removed}, left by a run that was cut off"))
         self._once()
-        if any(isinstance(error, ImageGoneError) for error in self._errors.values()):
-            self._emit(Notice("an image vanished from the store during the build; planning again", "warning"))
-            self._errors.clear()
-            self._skipped.clear()
-            self._session.bases.forget()
-            self._once()
+        for last in (False, True):
+            gone = [error for error in self._errors.values() if isinstance(error, ImageGoneError)]
+            if not gone:
+                break
+            self._plan_again(gone, last=last)
+        self.shared = self._session.remote.finish()
         if self._errors:
             self._fail()
         self._tag()
-        cached = sum(finished.action == "cached" for finished in self.finished.values())
-        ran = len(self.finished) - cached
-        self._keep_up(changed=ran > 0)
-        self._emit(BuildFinished(time.monotonic() - self._started, ran, cached))
+        count = Counter(finished.action for finished in self.finished.values())
+        self._keep_up(changed=len(self.finished) > count["cached"])
+        self._emit(BuildFinished(time.monotonic() - self._started, count["run"], count["cached"]))
+
+    def _plan_again(self, gone: Sequence[ImageGoneError], *, last: bool) -> None:
+        """Try again with what is there now; at last without what other machines have."""
+        if any(error.code != "cache-entry" for error in gone):
+            self._emit(Notice("an image vanished from the store during the build; planning again", "warning"))
+        if last:
+            self._session.remote.give_up()
+        self._errors.clear()
+        self._skipped.clear()
+        self._session.bases.forget()
+        self._once()
 
     def _keep_up(self, *, changed: bool) -> None:
         """Remember what was used, and let go of records that this run has made useless."""
@@ -95,21 +113,26 @@ class Build:
         decisions = self.decisions.items()
         self._given.check(item.described for _, item in decisions if item.action != "cached" and not item.same_as)
         running = {name for name, item in decisions if item.action in ("run", "maybe") or item.same_as}
-        run = sum(item.action == "run" for item in self.decisions.values())
-        cached = len(self.decisions) - len(running)
+        count = Counter(item.action for item in self.decisions.values())
+        run, pull, cached = count["run"], count["pulled"], len(decisions) - len(running) - count["pulled"]
         backend = self._session.backend.name
-        self._emit(BuildStarted(self._graph.targets, run, cached, len(running) - run, backend))
-        for name, decision in self.decisions.items():
-            if name not in running:
+        self._emit(BuildStarted(self._graph.targets, run, cached, len(running) - run, backend, pull))
+        for name, decision in decisions:
+            if name not in running and decision.action != "pulled":
                 self._keep(name, decision)
-        if running:
-            self._run(running)
+        if running or pull:
+            self._run(running | self._wanted_pulls())
         self._session.sources.save()
+
+    def _wanted_pulls(self) -> set[str]:
+        """Return the stages whose images are wanted for themselves; others are pulled when a stage runs on them."""
+        wanted = {*self._graph.roots, *(name for vertex in self._graph.vertices for name in vertex.after)}
+        return {name for name in wanted if self.decisions[name].action == "pulled"}
 
     def _keep(self, name: str, decision: Decision) -> None:
         record: Record | None = decision.record  # type: ignore[assignment] # the store makes them
         if record is not None and record.image_id in self._session.present:
-            self.finished[name] = Finished(record, "cached", 0.0, decision.reason)
+            self._finish(name, Finished(record, "cached", 0.0, decision.reason))
         self._emit(StageFinished(name, "cached", 0.0, decision.reason, record.image_id if record else ""))
 
     def _run(self, running: set[str]) -> None:
@@ -134,6 +157,7 @@ class Build:
             again=session.again,
             names=self.names,
             given=self._given,
+            remote=session.remote,
         )
         runner = StageRunner(self.decisions, setup)
         jobs = [self._job(vertex, runner, running) for vertex in self._graph.vertices if vertex.id in running]
@@ -146,14 +170,25 @@ class Build:
             on_skipped=self._on_skipped,
             cancel=session.cancel,
         )
+        for name, finished in runner.pulled.items():
+            self.finished.setdefault(name, finished)
+        self._tell_unused()
         session.price.save()
 
+    def _tell_unused(self) -> None:
+        """Tell of the stages that were found elsewhere and whose images no one needed."""
+        for name, decision in self.decisions.items():
+            if decision.action == "pulled" and name not in self.finished and name not in self._errors:
+                self._emit(StageFinished(name, "cached", 0.0, f"its record {decision.reason} was enough"))
+
     def _job(self, vertex: Vertex, runner: StageRunner, running: set[str]) -> Job:
+        pulled = self.decisions[vertex.id].action == "pulled"
+        needed = () if pulled else (*vertex.depends, self.decisions[vertex.id].same_as)
         return Job(
             name=vertex.id,
-            after=tuple(name for name in (*vertex.depends, self.decisions[vertex.id].same_as) if name in running),
+            after=tuple(name for name in needed if name in running),
             weight=self._session.records.last_seconds(vertex.id) or 1.0,
-            action=lambda: Done(runner.run(vertex.id)),
+            action=lambda: Done(runner.pull(vertex.id) if pulled else runner.run(vertex.id)),
         )
 
     def _on_done(self, name: str, value: object) -> None:
@@ -163,8 +198,21 @@ class Build:
             listing = self._session.sources.listings.get(digest)
             if listing is not None:
                 self._session.records.save_tree(digest, listing)
-        self._session.records.put(value.record)
-        self.finished[name] = value
+        if value.action != "pulled":  # that is recorded already
+            self._session.records.put(value.record)
+        self._finish(name, value)
+
+    def _finish(self, name: str, finished: Finished) -> None:
+        """Take in what became of a stage, and let other machines have it."""
+        self.finished[name] = finished
+        if finished.action != "pulled":
+            replace = name in self._session.again and finished.action == "run"
+            self._session.remote.offer(name, finished.record, self.decisions, self._result, replace=replace)
+
+    def _result(self, name: str) -> Record | None:
+        """Return what a stage has come to, as far as is known."""
+        record: Record | None = self.decisions[name].record  # type: ignore[assignment] # the store makes them
+        return self.finished[name].record if name in self.finished else record
 
     def _on_failed(self, name: str, error: ZbuildError) -> None:
         self._errors[name] = error

@@ -15,7 +15,7 @@ from zbuild.base.digest import xxh
 from zbuild.base.epoch import EPOCH_ARG
 from zbuild.base.errors import BuildFileError, StateError
 from zbuild.graph import types as graph_types
-from zbuild.model import definition, mounts, ops, remote, secrets
+from zbuild.model import caches, definition, mounts, ops, remote, secrets
 from zbuild.model.overlay import Overlay
 from zbuild.state import plancache
 from zbuild.state.codec import Codec
@@ -50,6 +50,7 @@ _CLASSES = (
         getattr(mounts, name)
         for name in ("CacheMount", "BindMount", "TmpfsMount", "SecretMount", "SshMount", "UnreadMount")
     ),
+    *(getattr(caches, name) for name in ("CachePlace", "CacheSettings")),
     *(getattr(secrets, name) for name in ("SecretSource", "AgentSource")),
     *(getattr(ops, name) for name in ("ShellForm", "ExecForm", "Arg", "Env", "Label", "Workdir", "User", "Expose")),
     *(getattr(ops, name) for name in ("Volume", "Shell", "Cmd", "Entrypoint", "StopSignal", "Healthcheck")),

@@ -31,6 +31,10 @@ class BuildOptions:
     `provenance`, `sbom`: make these of the targets, attach them to what is pushed, and write them to the folder
     `attestations` (absolute, or relative to the workspace; "" for none).
     `reproducible` holds for all images that do not say themselves.
+
+    `cache_from` and `cache_to` are remote caches to read from and to write to, in the place of those that build files
+    name: folders, `s3://BUCKET/PREFIX` or repositories of registries. Entries older than `cache_ttl` seconds are not
+    used, 0: all are. `cache_read_only`: nothing is written, whoever asks for it.
     """
 
     jobs: int = 0
@@ -55,6 +59,15 @@ class BuildOptions:
     provenance: bool = False
     sbom: bool = False
     attestations: str = ""
+    cache_from: tuple[str, ...] = ()
+    cache_to: tuple[str, ...] = ()
+    cache_ttl: float = 0.0
+    cache_read_only: bool = False
+
+    @property
+    def has_caches(self) -> bool:
+        """Whether remote caches are named here."""
+        return bool(self.cache_from or self.cache_to)
 
     @property
     def documents(self) -> tuple[Document, ...]:

@@ -50,7 +50,8 @@ def make_proof(loaded: LoadedGraph, session: Session, build: Build, searched: tu
     rows = (*loaded.rows, *users)
     again = any(vertex.settings.no_cache for vertex in loaded.graph.vertices)
     until = session.fresh_until
-    if again or not until or not build.repeatable or not loaded.settled or not settled(users, build.began):
+    done = build.repeatable and build.shared
+    if again or not until or not done or not loaded.settled or not settled(users, build.began):
         return None
     indexes = session.sources.save()
     # The images' files are written by the backend alone, each time under a new inode.

@@ -12,7 +12,7 @@ from zbuild.plan.key import identity, pending, selection_id
 from zbuild.plan.planner import result_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from zbuild.backend.protocol import Backend
     from zbuild.plan.describe import Described
@@ -25,8 +25,15 @@ class Results:
     """The records of finished stages by name; what they do not tell is asked of the backend, and added to them."""
 
     def __init__(
-        self, described: Mapping[str, Described], records: RecordStore, backend: Backend, known: Mapping[str, Record]
+        self,
+        described: Mapping[str, Described],
+        records: RecordStore,
+        backend: Backend,
+        known: Mapping[str, Record],
+        ensure: Callable[[str], object],
     ) -> None:
+        """`ensure` sees that a stage's image is in the store before it is looked into."""
+        self._ensure = ensure
         self._described = described
         self._records = records
         self._backend = backend
@@ -47,6 +54,7 @@ class Results:
             return known
         if wanted.selection is None:
             return identity(self._look_into(wanted.vertex, record), record.config)
+        self._ensure(wanted.vertex)
         (digest,) = self._backend.tree_digest(record.image_id, [wanted.selection])
         name = selection_id(wanted.selection)
         self._records.add_export(record.key, name, digest)
@@ -67,6 +75,7 @@ class Results:
         return self._content(described, image_id, diff_ids) if described.vertex.id in self._bases else ""
 
     def _look_into(self, name: str, record: Record) -> str:
+        self._ensure(name)
         content = self._content(self._described[name], record.image_id, record.diff_ids)
         self._records.set_content(record.key, content)
         self._known[name] = replace(record, content=content)

@@ -9,6 +9,7 @@ from zbuild.api.again import stages_to_run
 from zbuild.api.checkpoints import CommitPrice
 from zbuild.api.graphs import file_clock
 from zbuild.api.locks import load_lock, unlocked
+from zbuild.api.remote import NoRemoteCache
 from zbuild.api.sources import WorkspaceSources
 from zbuild.backend.protocol import Unfinished
 from zbuild.backend.select import choose_backend
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from typing import Self
 
     from zbuild.api.options import BuildOptions
+    from zbuild.api.remote import Remote
     from zbuild.graph.types import Graph
+    from zbuild.model.caches import CacheSettings
     from zbuild.oci.registry import Registry
     from zbuild.oci.retries import Limits
     from zbuild.plan.planner import Decision
@@ -58,6 +61,7 @@ class Session:
         self._folder = folder
         self._notice = notice
         self._tell = tell
+        self.remote: Remote = NoRemoteCache()
 
     def __enter__(self) -> Self:
         self.records = RecordStore.open(self._folder, self._notice)
@@ -86,6 +90,7 @@ class Session:
     ) -> None:
         try:
             self.registries.close()
+            self.remote.close()
             self.backend.close()
         finally:
             self.records.close()
@@ -118,7 +123,23 @@ class Session:
         described = describe(graph, self.sources, self.backend.name)
         self.present = dict(self.backend.images())
         self.again = stages_to_run(graph, self._options)
-        return decide(graph, described, self.records, self.present, self.again)
+        self._open_remote(graph.cache)
+        return decide(graph, described, self.records, self.present, self.again, self.remote)
+
+    def _open_remote(self, chosen: CacheSettings) -> None:
+        """Open the remote caches of the build files or of the options, unless that is done; nothing is asked of them.
+
+        Raises UsageError for what is no place, BackendError when what a place needs is not installed.
+        """
+        options = self._options
+        if not isinstance(self.remote, NoRemoteCache) or not (options.has_caches or chosen.sources or chosen.targets):
+            return
+        from zbuild.api.cache_settings import effective  # noqa: PLC0415 - few builds have remote caches
+        from zbuild.api.remote_cache import RemoteCache  # noqa: PLC0415 - likewise
+
+        settings = effective(chosen, options, self.root, only_look=self._only_look)
+        memory = self.records.memory
+        self.remote = RemoteCache(settings, self.sources, self.backend, self._folder, memory, self._notice)
 
     def plan(self, graph: Graph) -> Plan:
         """Return the plan of a graph, and keep what was learned of files on the way."""
@@ -135,6 +156,7 @@ class Session:
         self.backend.cancel()
         self.remotes.cancel()
         self.registries.close()
+        self.remote.cancel()
 
     @property
     def fresh_until(self) -> float:

@@ -113,6 +113,11 @@ class WorkspaceSources:
         with self._lock:
             return self._index(origin.path).stamps(selection, origin.ignore, plain=origin.plain)
 
+    def shared_digest(self, origin: ContextOrigin, selection: Selection) -> str:
+        """Return the sha256 of a selection in the state last digested; "" when the files are in another one by now."""
+        with self._lock:
+            return self._index(origin.path).shared_digest(selection, origin.ignore, plain=origin.plain)
+
     def remote(self, origin: RemoteOrigin, pull: str) -> str:
         """Return what names the files of another machine now. Raises RegistryError."""
         return self._remotes.identity(origin, self._policy(pull))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.inputs import copied, fetched, pulled, pulled_base, read_by, shown
 from zbuild.api.names import log_names
+from zbuild.api.pulls import Finished, Pulls
+from zbuild.api.remote import NoRemoteCache
 from zbuild.api.results import Results
 from zbuild.api.secrets import GivenSecrets
 from zbuild.backend.protocol import KeptFiles, StageBuild
@@ -27,28 +29,16 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from zbuild.api.checkpoints import RunCheckpoints
+    from zbuild.api.remote import Remote
     from zbuild.api.sources import WorkspaceSources
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
-    from zbuild.events.types import Action
     from zbuild.model.steps import Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
 
 _ATTEMPTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """What became of a stage: its record, whether it ran, how long it took, and why; the files it began with."""
-
-    record: Record
-    action: Action
-    seconds: float
-    reason: str
-    log: str = ""
-    began_at: str = ""
 
 
 @dataclass(slots=True)
@@ -67,6 +57,7 @@ class RunSetup:
     again: Collection[str] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     given: GivenSecrets = field(default_factory=lambda: GivenSecrets(Path()))
+    remote: Remote = field(default_factory=NoRemoteCache)
 
 
 class StageRunner:
@@ -80,14 +71,25 @@ class StageRunner:
         known = {
             name: decision.record
             for name, decision in decisions.items()
-            if decision.action == "cached" and not decision.same_as and isinstance(decision.record, Record)
+            if decision.action in ("cached", "pulled") and not decision.same_as and isinstance(decision.record, Record)
         }
-        self._results = Results(self._described, setup.records, setup.backend, known)
+        self._pulls = Pulls(decisions, setup, self._present, known)
+        self._results = Results(self._described, setup.records, setup.backend, known, self._pulls.ensure)
         self._built: dict[str, Record] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
         self._exports = _wanted_exports(self._described)
         self._log_names = log_names(decisions)
+
+    @property
+    def pulled(self) -> Mapping[str, Finished]:
+        """The stages whose images were pulled so far, by name."""
+        return self._pulls.done
+
+    def pull(self, name: str) -> Finished:
+        """Bring the image of a stage that was found elsewhere into the store. Raises ImageGoneError."""
+        self._pulls.ensure(name)
+        return self._pulls.done[name]
 
     def run(self, name: str) -> Finished:
         """Bring one stage about; the stages it reads must be done.
@@ -101,7 +103,11 @@ class StageRunner:
             with self._guard:
                 lock = self._locks[key]
             with lock:
-                finished = self._reuse(name, key, started) or self._build(name, described, key, started)
+                finished = (
+                    self._reuse(name, key, started)
+                    or self._pull_result(name, described, started)
+                    or self._build(name, described, key, started)
+                )
             if finished is not None:
                 self._results[name] = finished.record
                 return finished
@@ -127,9 +133,23 @@ class StageRunner:
         self._setup.emit(StageFinished(name, "cached", seconds, reason, record.image_id))
         return Finished(record, "cached", seconds, reason)
 
+    def _pull_result(self, name: str, described: Described, started: float) -> Finished | None:
+        """Pull what another machine came to with what this stage reads; None when there is no such result."""
+        if name in self._setup.again:
+            return None
+        found = self._setup.remote.find_result(described, self._results.__getitem__)
+        if found is None:
+            return None
+        try:
+            return self._pulls.load(name, *found, started)
+        except ImageGoneError:
+            return None
+
     def _build(self, name: str, described: Described, key: str, started: float) -> Finished | None:
         """Build a stage; None when its inputs changed meanwhile, in which case nothing is recorded."""
         reason = self._reason(name)
+        for source in described.vertex.inputs:
+            self._pulls.ensure(source)
         order = self._order(name, described, key)
         self._setup.emit(StageStarted(name, reason, len(order.steps), order.start.done if order.start else 0))
         self._setup.records.begin(key, order.names)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.base.errors import StageError
-from zbuild.plan.fingerprint import digest_tree
+from zbuild.plan.fingerprint import XXH3, digest_tree, sha256_algorithm
 from zbuild.plan.sources import SelectionError
 
 if TYPE_CHECKING:
@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from zbuild.model.steps import Selection
 
 
-def digest_selections(root: bytes, selections: Sequence[Selection]) -> tuple[str, ...]:
-    """Digest each selection of a tree. Raises StageError for one that takes nothing."""
+def digest_selections(root: bytes, selections: Sequence[Selection], *, shared: bool = False) -> tuple[str, ...]:
+    """Digest each selection of a tree, `shared` by sha256. Raises StageError for one that takes nothing."""
+    algorithm = sha256_algorithm() if shared else XXH3
     try:
-        return tuple(tree.digest for tree in digest_tree(root, selections))
+        return tuple(tree.digest for tree in digest_tree(root, selections, algorithm))
     except SelectionError as error:
         raise StageError("copy-source", error.message, hint=error.hint) from None
 

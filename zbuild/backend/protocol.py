@@ -208,8 +208,8 @@ class Backend(Protocol):
         """
         ...
 
-    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
-        """Digest what each selection takes from an image (as COPY --from would)."""
+    def tree_digest(self, image_id: str, selections: Sequence[Selection], *, shared: bool = False) -> tuple[str, ...]:
+        """Digest what each selection takes from an image (as COPY --from would); `shared` by sha256."""
         ...
 
     def root(self, image_id: str) -> bytes:
@@ -254,6 +254,10 @@ class Backend(Protocol):
         `tags_last`: no tag is set before all blobs and manifests are in their repositories. Raises RegistryError,
         ImageGoneError before anything is pushed. Called under the workspace's lock.
         """
+        ...
+
+    def layers(self) -> Collection[str]:
+        """Return the diff ids of all layers in the store."""
         ...
 
     def export(self, image_ids: Sequence[str], folder: Path, *, without: Collection[str] = ()) -> tuple[str, ...]:

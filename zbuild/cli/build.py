@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from zbuild.report.select import Progress
 
 
+_OWN_OPTIONS = (
+    *("cache_to", "cache_read_only", "layers", "jobs", "keep_going"),
+    *("secrets", "agents", "tags", "push", *DOCUMENT_OPTIONS, "wait"),
+)
+
+
 @click.command(
     "build",
     epilog=examples(
@@ -31,9 +37,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options(
-    *(*PLAN_OPTIONS, "layers", "jobs", "keep_going", "secrets", "agents", "tags", "push", *DOCUMENT_OPTIONS, "wait")
-)
+@with_build_options(*PLAN_OPTIONS, *_OWN_OPTIONS)
 @click.option("-n", "--dry-run", is_flag=True, help="Print the plan and build nothing.")
 @click.option(
     "--progress",

@@ -163,6 +163,28 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     "reproducible": click.option(
         "--reproducible", is_flag=True, help="Let equal inputs give equal images, down to the digest."
     ),
+    "cache_from": click.option(
+        "--cache-from",
+        "cache_from",
+        callback=values.cache_places,
+        multiple=True,
+        metavar="PLACE",
+        help="Use results of this remote cache: a folder, s3://BUCKET/PREFIX, or a registry's repository.",
+    ),
+    "cache_to": click.option(
+        "--cache-to",
+        "cache_to",
+        callback=values.cache_places,
+        multiple=True,
+        metavar="PLACE",
+        help="Bring results to this remote cache.",
+    ),
+    "cache_ttl": click.option(
+        "--cache-ttl", callback=values.age, metavar="AGE", help="Use no results of remote caches older than this: 7d."
+    ),
+    "cache_read_only": click.option(
+        "--cache-read-only", is_flag=True, help="Bring nothing to remote caches, whatever the build files say."
+    ),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."
     ),
@@ -175,7 +197,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
 }
 PLAN_OPTIONS = (
     *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache"),
-    *("reproducible", "detect", "runtime"),
+    *("cache_from", "cache_ttl", "reproducible", "detect", "runtime"),
 )
 DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")
 CACHE_OPTIONS = ("build_args", "contexts", "backend", "reproducible", "detect", "runtime")

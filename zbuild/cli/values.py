@@ -103,6 +103,30 @@ def folder(context: click.Context, _param: click.Parameter, value: str) -> str:
     return os.path.abspath(start / value) if value else ""  # noqa: PTH100 - resolve() would follow links
 
 
+def cache_places(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Read places of remote caches; folders are taken from the folder that zbuild starts in."""
+    if not values:
+        return ()
+    from zbuild.syntax.cache_places import parse_cache_place  # noqa: PLC0415 - rarely given
+
+    start = context.obj.directory / (context.params.get("directory") or "")
+    try:
+        places = [(value, parse_cache_place(value, str(start.absolute()))) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return tuple(place.path if place.kind == "folder" else value for value, place in places)
+
+
+def age(_context: click.Context, _param: click.Parameter, value: str | None) -> float | None:
+    """Take how long ago something was, in seconds."""
+    from zbuild.base.duration import parse_age  # noqa: PLC0415 - likewise
+
+    try:
+        return None if value is None else parse_age(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag

@@ -12,13 +12,14 @@ Stream: TypeAlias = Literal["stdout", "stderr"]
 
 @dataclass(frozen=True, slots=True)
 class BuildStarted:
-    """The plan stands. `run` + `cached` + `maybe` = the stages the targets need."""
+    """The plan stands. `run` + `cached` + `maybe` + `pull` = the stages the targets need."""
 
     targets: tuple[str, ...]
     run: int
     cached: int
     maybe: int = 0
     backend: str = ""
+    pull: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,13 +26,6 @@ def refuse(what: str, span: Span, diagnostics: Diagnostics) -> None:
     diagnostics.error("not-yet", f"{what} is not supported yet", span)
 
 
-def ignore_cache(root: Mapping, diagnostics: Diagnostics) -> None:
-    """Note a warning for `cache`, which does not change what is built, and is not done yet."""
-    key = root.key("cache")
-    if key is not None and any(not _is_off(value) for _, value in root.mapping("cache").items):
-        diagnostics.warning("not-yet", "'cache' is not done yet; it is ignored", key.span)
-
-
 def _is_off(value: Node) -> bool:
     """Say whether a value only says what zbuild does anyway (`squash: false`)."""
     return isinstance(value, Scalar) and value.boolean is False

@@ -101,7 +101,7 @@ class _Builder:
         }
         known = tuple((spec.name, spec.tags) for spec in self._project.images)
         nodes = self._image_nodes(vertices, partial)
-        return Graph(vertices, nodes, roots, names, known, self._project.push_after_all)
+        return Graph(vertices, nodes, roots, names, known, self._project.push_after_all, self._project.cache)
 
     def _want(self, item: Selected) -> str:
         """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from zbuild.base.dataclass import dataclass
 from zbuild.graph.topo import reachable
+from zbuild.model.caches import CacheSettings
 from zbuild.model.ops import NOWHERE
 from zbuild.model.remote import GitOrigin
 
@@ -126,7 +127,8 @@ class ImageNode:
 class Graph:
     """Vertices in topological order, what a vertex needs before it; `roots` are the targets' vertices.
 
-    `names` are all the workspace's images with their tags, for hints. `push_after_all` is the workspace's choice.
+    `names` are all the workspace's images with their tags, for hints. `push_after_all` and `cache` are the workspace's
+    choices.
     """
 
     vertices: tuple[Vertex, ...]
@@ -135,6 +137,7 @@ class Graph:
     targets: tuple[str, ...] = ()
     names: tuple[tuple[str, tuple[str, ...]], ...] = field(default=(), compare=False, repr=False)
     push_after_all: bool = False
+    cache: CacheSettings = field(default_factory=CacheSettings)
 
     def by_id(self) -> dict[str, Vertex]:
         """Return the vertices by id."""

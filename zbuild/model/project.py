@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from zbuild.base.dataclass import dataclass
+from zbuild.model.caches import CacheSettings
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ class Project:
     the variables of the `environment` changes. `warnings` are the problems that stop nothing. `recipes` is the folder
     of the workspace's own recipes, "" for none. `contexts` are those that every image has. `registry` is where
     references lead that name none, "" for docker.io. `secrets`, `ssh` and `reproducible` are what builds
-    have that no image names. `push_after_all`: tags are pushed when everything else is in the registries.
+    have that no image names. `push_after_all`: tags are pushed when everything else is in the registries. `cache`: the
+    remote caches.
     """
 
     root: str
@@ -95,6 +97,7 @@ class Project:
     ssh: Agents = ()
     push_after_all: bool = False
     reproducible: Reproducible = None
+    cache: CacheSettings = field(default_factory=CacheSettings)
 
     def image(self, name: str) -> ImageSpec | None:
         """Return the image of that name."""

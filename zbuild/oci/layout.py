@@ -46,6 +46,12 @@ class ImageBlobs:
         return hashlib.sha256(self.config).hexdigest()
 
     @property
+    def config_digest(self) -> str:
+        """The config's digest, as the manifest tells it."""
+        found: str = json.loads(self.manifest)["config"]["digest"]
+        return found
+
+    @property
     def digest(self) -> str:
         """The manifest's digest."""
         return sha256_digest(self.manifest)

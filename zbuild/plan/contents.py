@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from zbuild.base.files import write_whole
 from zbuild.base.sealed import read_sealed, seal
-from zbuild.plan.fingerprint import hash_file
+from zbuild.plan.fingerprint import XXH3, hash_file
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from zbuild.plan.fingerprint import Algorithm
     from zbuild.plan.sources import Stamp
 
 _CTIME = 2
@@ -50,9 +51,10 @@ def begin(stamp_file: Path) -> Moment:
 class Contents:
     """Content digests of the files below one root, kept in one file; one that is missing or damaged is empty."""
 
-    def __init__(self, root: bytes, file: Path) -> None:
+    def __init__(self, root: bytes, file: Path, algorithm: Algorithm = XXH3) -> None:
         self._prefix = root.rstrip(b"/") + b"/"
         self._file = file
+        self.algorithm = algorithm
         self._rows = _rows(read_sealed("contents", file))
         self._used: set[bytes] = set()
         self._changed = False
@@ -66,7 +68,7 @@ class Contents:
         row = self._rows.get(path)
         if row and row[0] == stamp:
             return row[1], True
-        hashed = hash_file(self._prefix + path)
+        hashed = hash_file(self._prefix + path, self.algorithm)
         if hashed.stamp and not moment.is_before(hashed.stamp):
             self._rows[path] = (hashed.stamp, hashed.digest)
             self._changed = True

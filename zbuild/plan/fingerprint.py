@@ -10,11 +10,11 @@ import errno
 import os
 import stat
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import xxhash
 
-from zbuild.base.digest import xxh
+from zbuild.base.digest import canonical, xxh
 from zbuild.plan.sources import stamp_of
 from zbuild.plan.tree import select
 
@@ -34,6 +34,35 @@ _LETTERS: dict[Kind, str] = {"file": "f", "dir": "d", "link": "l", "fifo": "p", 
 _WORDS = {letter: kind for kind, letter in _LETTERS.items()}
 
 
+class Hasher(Protocol):
+    """What takes data bit by bit."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more data."""
+        ...
+
+    def hexdigest(self) -> str:
+        """Return the digest of all that was taken."""
+        ...
+
+
+class Algorithm(NamedTuple):
+    """A way to hash: all data at once, to hex digits, or bit by bit."""
+
+    whole: Callable[[bytes], str]
+    new: Callable[[], Hasher]
+
+
+XXH3 = Algorithm(xxhash.xxh3_128_hexdigest, xxhash.xxh3_128)
+
+
+def sha256_algorithm() -> Algorithm:
+    """Return the way to hash what machines share: there an adversary may be in the loop."""
+    import hashlib  # noqa: PLC0415 - it loads OpenSSL, 4 ms, and few builds share anything
+
+    return Algorithm(lambda data: hashlib.sha256(data).hexdigest(), hashlib.sha256)
+
+
 class TreeDigest(NamedTuple):
     """A selection's digest, 32 hex digits, and the listing it is made of, for `diff_listings`.
 
@@ -48,13 +77,19 @@ class TreeDigest(NamedTuple):
 
 
 class Hashed(NamedTuple):
-    """A file's xxh3_128 in hex digits, and the stat data it holds for; None when the file would not stand still."""
+    """A file's digest in hex digits, and the stat data it holds for; None when the file would not stand still."""
 
     digest: bytes
     stamp: Stamp | None
 
 
-def digest_entries(entries: Iterable[Entry], content: Callable[[Entry], bytes], *, owners: bool = False) -> TreeDigest:
+def digest_entries(
+    entries: Iterable[Entry],
+    content: Callable[[Entry], bytes],
+    *,
+    owners: bool = False,
+    algorithm: Algorithm = XXH3,
+) -> TreeDigest:
     """Digest entries in their order.
 
     `content` gives a regular file's digest in hex digits; with `owners` uid and gid count.
@@ -66,7 +101,7 @@ def digest_entries(entries: Iterable[Entry], content: Callable[[Entry], bytes], 
             attributes += b" %d:%d" % (entry.uid, entry.gid)
         fields += (entry.path, attributes, _content(entry, content))
     listing = b"\0".join([*fields, b""])
-    return TreeDigest(xxhash.xxh3_128_hexdigest(listing), listing)
+    return TreeDigest(algorithm.whole(listing), listing)
 
 
 def digest_stamps(entries: Iterable[Entry]) -> str:
@@ -116,38 +151,38 @@ def _shown(item: tuple[bytes, bytes] | None) -> str:
     return " ".join(part for part in (kind, rest, content) if part)
 
 
-def hash_file(path: bytes) -> Hashed:
+def hash_file(path: bytes, algorithm: Algorithm = XXH3) -> Hashed:
     """Hash a regular file's content, again where it changes meanwhile, a few times.
 
     Links are not followed and FIFOs not waited for. Raises OSError, also for anything but a regular file.
     """
     hashed = Hashed(b"", None)
     for _ in range(_TRIES):
-        hashed = _hash_once(path)
+        hashed = _hash_once(path, algorithm)
         if hashed.stamp:
             break
     return hashed
 
 
-def _hash_once(path: bytes) -> Hashed:
+def _hash_once(path: bytes, algorithm: Algorithm) -> Hashed:
     handle = os.open(path, _OPEN)
     try:
         before = os.fstat(handle)
         if not stat.S_ISREG(before.st_mode):
             raise OSError(errno.EINVAL, "no regular file", path)
-        digest = _hash_open(handle, before.st_size)
+        digest = _hash_open(handle, before.st_size, algorithm)
         stamp = stamp_of(before)
         return Hashed(digest, stamp if stamp_of(os.fstat(handle)) == stamp else None)
     finally:
         os.close(handle)
 
 
-def _hash_open(handle: int, size: int) -> bytes:
+def _hash_open(handle: int, size: int, algorithm: Algorithm) -> bytes:
     """Hash an open file, in hex digits; a small one in one read."""
     data = os.read(handle, min(size + 1, _CHUNK))
     if len(data) == size:
-        return xxhash.xxh3_128_hexdigest(data).encode()
-    state = xxhash.xxh3_128()
+        return algorithm.whole(data).encode()
+    state = algorithm.new()
     while data:
         state.update(data)
         data = os.read(handle, _CHUNK)
@@ -173,7 +208,7 @@ def is_kept(xattr: str) -> bool:
     return xattr == "security.capability" or xattr.startswith("user.")
 
 
-def digest_tree(root: bytes, selections: Sequence[Selection]) -> tuple[TreeDigest, ...]:
+def digest_tree(root: bytes, selections: Sequence[Selection], algorithm: Algorithm = XXH3) -> tuple[TreeDigest, ...]:
     """Digest what each selection takes from a tree that stands still, like a mounted image; all that is kept counts.
 
     Raises SelectionError for a source that is not there, and OSError.
@@ -185,7 +220,10 @@ def digest_tree(root: bytes, selections: Sequence[Selection]) -> tuple[TreeDiges
         if entry.source not in known:
             path = prefix + entry.source
             xattrs = kept_xattrs(path)
-            known[entry.source] = hash_file(path).digest + (f" {xxh(xattrs)}".encode() if xattrs else b"")
+            told = f" {algorithm.whole(canonical(xattrs))}".encode() if xattrs else b""
+            known[entry.source] = hash_file(path, algorithm).digest + told
         return known[entry.source]
 
-    return tuple(digest_entries(select(root, selection), content, owners=True) for selection in selections)
+    return tuple(
+        digest_entries(select(root, selection), content, owners=True, algorithm=algorithm) for selection in selections
+    )

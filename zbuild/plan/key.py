@@ -23,7 +23,7 @@ from dataclasses import astuple
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from zbuild.base.dataclass import dataclass
-from zbuild.base.digest import xxh
+from zbuild.base.digest import sha256, xxh
 from zbuild.graph.types import FromReference
 from zbuild.model.mounts import BindMount, CacheMount, SecretMount, SshMount, TmpfsMount, shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Vertex
     from zbuild.model.image_config import ImageConfig
     from zbuild.model.mounts import Mount
+    from zbuild.model.ops import Pairs
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import Origin
     from zbuild.plan.evaluate import Evaluation
@@ -123,7 +124,7 @@ def _from_text(vertex: Vertex) -> str:
 def _run_items(step: RunStep, digests: Digests) -> Iterator[Item]:
     yield Item(step.text, "command", shlex.join(step.argv))
     yield Item(step.text, "runs as", shlex.join((step.user, step.workdir, step.network)))
-    yield from (Item(step.text, f"here-document {path}", f"xxh3:{xxh(content)}") for path, content in step.programs)
+    yield from _inline_items(step, step.programs)
     for name, value in step.env:
         yield Item(step.text, f"variable {name}", _told(name, value))
     origins = dict(step.origins)
@@ -142,7 +143,11 @@ def _copy_items(step: CopyStep, digests: Digests) -> Iterator[Item]:
         yield Item(step.text, "checkout", f"{kept}, submodules={step.origin.submodules}")
     if step.selection.sources:
         yield Item(step.text, _FILES.get(type(step.origin), "files"), _files(step.origin, step.selection, digests))
-    yield from (Item(step.text, f"here-document {name}", f"xxh3:{xxh(content)}") for name, content in step.inline)
+    yield from _inline_items(step, step.inline)
+
+
+def _inline_items(step: RunStep | CopyStep, files: Pairs) -> Iterator[Item]:
+    yield from (Item(step.text, f"here-document {name}", f"sha256:{sha256(content)}") for name, content in files)
 
 
 # What people call the files of an origin; of URLs and commits there is no listing.
@@ -194,7 +199,7 @@ def _owned(mount: SecretMount | SshMount) -> str:
 
 def _told(name: str, value: str) -> str:
     """Return a variable's value, or its digest where the name says that it should not be kept in clear."""
-    return f"xxh3:{xxh(value)}" if _SECRETIVE.search(name) else value
+    return f"sha256:{sha256(value)}" if _SECRETIVE.search(name) else value
 
 
 def config_items(config: ImageConfig) -> Iterator[tuple[str, str]]:

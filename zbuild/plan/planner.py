@@ -1,4 +1,4 @@
-"""Decides for every stage: run, cached, or maybe; and says why. Reads records, changes nothing."""
+"""Decides for every stage: run, cached, pulled or maybe; and says why. Reads records, changes nothing."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Recorded(Protocol):
     def image_id(self) -> str: ...  # noqa: D102
     @property
     def content(self) -> str: ...  # noqa: D102
+    @property
+    def diff_ids(self) -> tuple[str, ...]: ...  # noqa: D102
     @property
     def config(self) -> str: ...  # noqa: D102
     @property
@@ -67,6 +69,22 @@ class Records(Protocol):
         ...
 
 
+class Elsewhere(Protocol):
+    """Where results of other machines are looked for."""
+
+    def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> Mapping[str, tuple[Recorded, str]]:
+        """Return, for those stages whose results are elsewhere, their records and where that is."""
+        ...
+
+
+class Nowhere:
+    """Stands for no such place."""
+
+    def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> Mapping[str, tuple[Recorded, str]]:  # noqa: ARG002 - see Elsewhere
+        """Find nothing."""
+        return {}
+
+
 @dataclass(slots=True)
 class Decision:
     """What will be done with one stage. `record` is its result where one is known; `key` "" where it is not yet.
@@ -93,6 +111,7 @@ def decide(
     records: Records,
     present: Collection[str],
     again: Mapping[str, str] | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> dict[str, Decision]:
     """Decide for all stages of the graph; `present` are the ids of the images that the backend holds.
 
@@ -104,7 +123,7 @@ def decide(
         item = described[vertex.id]
         record, key = (None, "") if vertex.id in again else _look_up(item, decisions, records)
         decisions[vertex.id] = Decision(item, record, key)
-    _Demand(graph, decisions, present, records, again).settle()
+    _Demand(graph, decisions, present, records, again, elsewhere or Nowhere()).settle()
     return decisions
 
 
@@ -142,6 +161,15 @@ def what(name: str, value: str | Pending) -> str:
     return f"{name} of {value.vertex}" if isinstance(value, Pending) else name
 
 
+def _standing_on(graph: Graph, again: Collection[str]) -> set[str]:
+    """Return stages that run come what may, and all that may come out unlike before because of them."""
+    found = set(again)
+    for vertex in graph.vertices:
+        if not found.isdisjoint(vertex.inputs):
+            found.add(vertex.id)
+    return found
+
+
 class _Demand:
     """Finds what must run: a target without a usable result, then all it needs, then all that reads those."""
 
@@ -152,7 +180,11 @@ class _Demand:
         present: Collection[str],
         records: Records,
         again: Mapping[str, str],
+        elsewhere: Elsewhere,
     ) -> None:
+        self._elsewhere = elsewhere
+        self._pulled: dict[str, str] = {}
+        self._unlike = _standing_on(graph, again)
         self._graph = graph
         self._decisions = decisions
         self._present = present
@@ -167,7 +199,7 @@ class _Demand:
         wanted = [*self._graph.roots, *after, *self._again]
         self._require(wanted)
         used = reachable(wanted, self._edges)
-        unsure = [name for name in self._edges if name in used and self._unsure(name)]
+        unsure = [name for name in self._edges if name in used and name not in self._pulled and self._unsure(name)]
         self._running.update(unsure)
         for name in unsure:
             self._require(self._edges[name])
@@ -180,7 +212,7 @@ class _Demand:
                 if name in used and name not in self._running and self._running.intersection(self._edges[name])
             ]
             grown = bool(reading)
-            self._running.update(reading)
+            self._run(reading)
             for name in reading:
                 self._require(self._edges[name])
         for name in self._edges:
@@ -197,17 +229,36 @@ class _Demand:
         ]
 
     def _require(self, wanted: Sequence[str]) -> None:
-        """Make sure that these have an image: those that lack one run, and need their own inputs."""
-        pending_names = list(wanted)
-        while pending_names:
-            name = pending_names.pop()
-            record = self._decisions[name].record
-            if name not in self._running and (record is None or record.image_id not in self._present):
-                self._running.add(name)
-                pending_names.extend(self._edges[name])
+        """Make sure that these have an image: those that lack one are pulled, or run and need their own inputs."""
+        waiting = wanted
+        while waiting:
+            lacking = [name for name in dict.fromkeys(waiting) if self._lacks_image(name)]
+            asked = [name for name in lacking if name not in self._unlike]
+            found = self._elsewhere.find(asked, self._decisions) if asked else {}
+            for name, (record, place) in found.items():
+                self._decisions[name].record = record
+                self._pulled[name] = place
+            missing = [name for name in lacking if name not in found]
+            self._running.update(missing)
+            waiting = [source for name in missing for source in self._edges[name]]
+
+    def _lacks_image(self, name: str) -> bool:
+        record = self._decisions[name].record
+        gone = record is None or record.image_id not in self._present
+        return gone and name not in self._running and name not in self._pulled
+
+    def _run(self, names: Sequence[str]) -> None:
+        """Let stages run that read such ones; a result of elsewhere may be of other inputs than they will have."""
+        self._running.update(names)
+        for name in names:
+            if self._pulled.pop(name, None):
+                self._decisions[name].record = None
 
     def _tell(self, name: str) -> None:
         decision = self._decisions[name]
+        if name in self._pulled:
+            decision.action, decision.reason = "pulled", f"from {self._pulled[name]}"
+            return
         if name not in self._running:
             decision.action, decision.reason = "cached", self._cached_reason(name)
             return

@@ -14,7 +14,7 @@ from zbuild.base.errors import StateError
 from zbuild.base.files import write_whole
 from zbuild.base.sealed import seal
 from zbuild.plan.contents import Contents, Moment, begin
-from zbuild.plan.fingerprint import digest_entries, digest_stamps
+from zbuild.plan.fingerprint import digest_entries, digest_stamps, sha256_algorithm
 from zbuild.plan.ignore import Ignore
 from zbuild.plan.sources import Seen, SelectionError, join
 from zbuild.plan.tree import select, with_plain_mode
@@ -58,6 +58,7 @@ class StatIndex:
         self._root = root
         self._file = file
         self._contents = Contents(root, file)
+        self._shared: Contents | None = None
         self._scans: dict[str, _Scan] = {}
         self._differed = False
 
@@ -72,7 +73,7 @@ class StatIndex:
         before = self._scans.pop(name, None)
         for _ in range(_TRIES):
             try:
-                scan = self._scan(selection, ignore, plain=plain)
+                scan = self._scan(selection, ignore, self._contents, plain=plain)
             except FileNotFoundError:  # taken away between its listing and its reading
                 continue
             except OSError as error:
@@ -95,6 +96,22 @@ class StatIndex:
         scan = self._scans.get(_name(selection, ignore_patterns, plain=plain))
         return scan.stamps if scan and scan.steady else ""
 
+    def shared_digest(self, selection: Selection, ignore_patterns: tuple[str, ...] = (), *, plain: bool = False) -> str:
+        """Return the sha256 of what a selection takes, which other machines find as well.
+
+        It is of the files in the state that they were last digested in; "" when they are in another one by now. Raises
+        what `digest` does.
+        """
+        if self._shared is None:
+            self._shared = Contents(self._root, self._file.with_suffix(".sha256"), sha256_algorithm())
+        ignore = Ignore(ignore_patterns) if ignore_patterns else None
+        try:
+            scan = self._scan(selection, ignore, self._shared, plain=plain)
+        except OSError:
+            return ""
+        same = scan.steady and scan.stamps == self.stamps(selection, ignore_patterns, plain=plain)
+        return scan.tree.digest if same else ""
+
     def save(self) -> Path:
         """Keep what was learned, and return the watch file of all results so far, for `quickcheck.check`.
 
@@ -106,13 +123,15 @@ class StatIndex:
         watch = self._file.with_name(f"{self._file.stem}.{xxh(tuple(results))}.watch")
         try:
             self._contents.save()
+            if self._shared is not None:
+                self._shared.save()
             if self._scans and not self._differed and all(scan.settled for scan in self._scans.values()):
                 self._write_watch(watch)
         except OSError as error:
             raise StateError("stat-index", f"cannot write '{watch}': {error.strerror}") from error
         return watch
 
-    def _scan(self, selection: Selection, ignore: Ignore | None, *, plain: bool) -> _Scan:
+    def _scan(self, selection: Selection, ignore: Ignore | None, contents: Contents, *, plain: bool) -> _Scan:
         moment = self._begin()
         seen = Seen()
         entries = select(self._root, selection, ignore, seen)
@@ -122,11 +141,12 @@ class StatIndex:
 
         def content(entry: Entry) -> bytes:
             nonlocal steady
-            digest, same = self._contents.digest(entry.source, entry.stamp, moment)
+            digest, same = contents.digest(entry.source, entry.stamp, moment)
             steady = steady and same
             return digest
 
-        tree = digest_entries(map(with_plain_mode, entries) if plain else entries, content)
+        landing = map(with_plain_mode, entries) if plain else entries
+        tree = digest_entries(landing, content, algorithm=contents.algorithm)
         paths = seen.paths | {entry.source: entry.stamp for entry in entries if entry.source not in seen.folders}
         settled = steady and not any(map(moment.is_before, _stamps(seen.folders, paths)))
         return _Scan(tree, seen.folders, paths, steady, settled, digest_stamps(entries))

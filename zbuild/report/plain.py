@@ -80,16 +80,17 @@ class PlainReport:
         return ""
 
     def _prefix(self, stage: str) -> str:
-        return f"[{stage}] " if self._tally.plan.run + self._tally.plan.maybe != 1 else ""
+        return f"[{stage}] " if self._tally.plan.run + self._tally.plan.maybe + self._tally.plan.pull != 1 else ""
 
 
 def plan_lines(plan: BuildStarted) -> list[str]:
     """Say what is about to be done; nothing, when nothing is."""
-    if plan.run + plan.maybe == 0:
+    if plan.run + plan.maybe + plan.pull == 0:
         return []
     maybe = f", {plan.maybe} perhaps" if plan.maybe else ""
-    total = plural(plan.run + plan.maybe + plan.cached, "stage")
-    return [f"zbuild: {total}: {plan.run} to run{maybe}, {plan.cached} cached"]
+    pull = f", {plan.pull} to pull" if plan.pull else ""
+    total = plural(plan.run + plan.maybe + plan.cached + plan.pull, "stage")
+    return [f"zbuild: {total}: {plan.run} to run{maybe}{pull}, {plan.cached} cached"]
 
 
 def notice_lines(event: Notice | ImageTagged | ImagePushed) -> list[str]:

@@ -73,7 +73,7 @@ class Tally:
     @property
     def total(self) -> int:
         """How many stages the targets need."""
-        return self.plan.run + self.plan.cached + self.plan.maybe
+        return self.plan.run + self.plan.cached + self.plan.maybe + self.plan.pull
 
     @property
     def done(self) -> int:
@@ -120,7 +120,7 @@ class Tally:
 
     def _begin(self, plan: BuildStarted) -> None:
         # A build plans again when an image vanished under it: what it has built by then is cached in the new plan.
-        self.ended = [stage for stage in self.ended if stage.result == "built"]
+        self.ended = [stage for stage in self.ended if stage.result in ("built", "pulled")]
         self.running.clear()
         self.failures.clear()
         self.plan = plan

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = ".zbuild"
-_SUBFOLDERS = ("stat", "plan", "logs", "mounts", "fetched")
+_SUBFOLDERS = ("stat", "plan", "logs", "mounts", "fetched", "transfers")
 # The signature is fixed by the Cache Directory Tagging Specification, https://bford.info/cachedir/
 _CACHEDIR_TAG = b"""Signature: 8a477f597d28d172789f06886806bc55
 # This folder is zbuild's. It can be deleted at any time: the next build is slower, never wrong.
@@ -76,6 +76,11 @@ class StateFolder:
     def fetched(self) -> Path:
         """The folder of what ADD fetched from other machines."""
         return self.path / "fetched"
+
+    @property
+    def transfers(self) -> Path:
+        """The folder of what is on its way to remote caches, or from there; empty between runs."""
+        return self.path / "transfers"
 
     @property
     def lock(self) -> Path:

@@ -79,9 +79,9 @@ class BuildahBackend:
         except OSError as error:
             raise system_error(error, f"cannot build {order.stage}") from error
 
-    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
+    def tree_digest(self, image_id: str, selections: Sequence[Selection], *, shared: bool = False) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
-        return digest_selections(self._roots.root(image_id), selections)
+        return digest_selections(self._roots.root(image_id), selections, shared=shared)
 
     def root(self, image_id: str) -> bytes:
         """Return where an image's files are mounted. Raises ImageGoneError, BackendError."""
@@ -131,6 +131,10 @@ class BuildahBackend:
             Push(self._engine, self._exports, pushed).run(orders, tags_last=tags_last)
         except OSError as error:
             raise system_error(error, "cannot push") from error
+
+    def layers(self) -> Collection[str]:
+        """Return the diff ids of all layers in the store."""
+        return {layer.diff_id for layer in self._engine.store.layers().values()}
 
     def export(self, image_ids: Sequence[str], folder: Path, *, without: Collection[str] = ()) -> tuple[str, ...]:
         """Write images to a folder as one OCI image layout. Raises ImageGoneError, BackendError."""

@@ -93,9 +93,9 @@ class FakeBackend:
         self._images.tag(image.id, (_OWN + key,))
         return KeptFiles(key, done, image.id, image.layers, image.size, tuple(stage.copied))
 
-    def tree_digest(self, image_id: str, selections: Sequence[Selection]) -> tuple[str, ...]:
+    def tree_digest(self, image_id: str, selections: Sequence[Selection], *, shared: bool = False) -> tuple[str, ...]:
         """Digest selections of an image's files. Raises ImageGoneError."""
-        return digest_selections(os.fsencode(self._images.root(image_id)), selections)
+        return digest_selections(os.fsencode(self._images.root(image_id)), selections, shared=shared)
 
     def root(self, image_id: str) -> bytes:
         """Return the folder of an image's files. Raises ImageGoneError."""
@@ -143,6 +143,10 @@ class FakeBackend:
         self._registry.write_text(json.dumps(held | digests))
         for order in orders:
             pushed(order, digests[order.reference])
+
+    def layers(self) -> Collection[str]:
+        """Return the diff ids of all layers in the store."""
+        return {layer for image in self._images.all().values() for layer in image.layers}
 
     def export(self, image_ids: Sequence[str], folder: Path, *, without: Collection[str] = ()) -> tuple[str, ...]:
         """Write images to a folder as one OCI image layout. Raises ImageGoneError."""

@@ -20,7 +20,7 @@ from zbuild.model.image_config import HealthConfig, ImageConfig
 from zbuild.oci.layout import ImageBlobs, Layout, LayoutError, sha256_digest, unpacked_image
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -39,6 +39,7 @@ class FakeImage:
     platform: str
     size: int
     created: float
+    layer_sizes: tuple[int, ...]
 
     @property
     def digest(self) -> str:
@@ -48,17 +49,17 @@ class FakeImage:
     @property
     def blobs(self) -> ImageBlobs:
         """The manifest and config that an image layout has of it."""
-        return image_blobs(self.layers, self.config, self.platform)
+        return image_blobs(dict(zip(self.layers, self.layer_sizes, strict=True)), self.config, self.platform)
 
 
-def image_blobs(layers: tuple[str, ...], config: ImageConfig, platform: str) -> ImageBlobs:
-    """Return a manifest and config of plain tars; the configuration is kept in the fake's own way."""
-    document = {"rootfs": {"type": "layers", "diff_ids": layers}, "fake": asdict(config), "platform": platform}
+def image_blobs(layers: Mapping[str, int], config: ImageConfig, platform: str) -> ImageBlobs:
+    """Return a manifest and config of plain tars, given with their sizes; the config is laid out in its own way."""
+    document = {"rootfs": {"type": "layers", "diff_ids": list(layers)}, "fake": asdict(config), "platform": platform}
     data = json.dumps(document).encode()
     manifest = {
         "schemaVersion": 2,
         "config": {"mediaType": _CONFIG, "digest": sha256_digest(data), "size": len(data)},
-        "layers": [{"mediaType": _LAYER, "digest": layer, "size": 0} for layer in layers],
+        "layers": [{"mediaType": _LAYER, "digest": layer, "size": size} for layer, size in layers.items()],
     }
     return ImageBlobs(json.dumps(manifest).encode(), data)
 
@@ -101,8 +102,9 @@ class ImageFolder:
 
     def _keep(self, work: Path, layers: tuple[str, ...], config: ImageConfig, platform: str) -> FakeImage:
         size = sum(file.lstat().st_size for file in work.rglob("*"))
-        image_id = image_blobs(layers, config, platform).image_id
-        new = FakeImage(image_id, (), layers, config, platform, size, time.time())
+        sizes = {layer: self.layer(layer).stat().st_size for layer in layers}
+        image_id = image_blobs(sizes, config, platform).image_id
+        new = FakeImage(image_id, (), layers, config, platform, size, time.time(), tuple(sizes.values()))
 
         def added(images: dict[str, FakeImage]) -> dict[str, FakeImage]:
             before = images.get(image_id, new)

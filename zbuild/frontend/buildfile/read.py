@@ -22,7 +22,6 @@ from zbuild.frontend.buildfile.layers import Layers
 from zbuild.frontend.buildfile.merge import merge_image
 from zbuild.frontend.buildfile.settings import ImageSettings
 from zbuild.frontend.buildfile.shared import Shared
-from zbuild.frontend.not_yet import ignore_cache
 from zbuild.model.overlay import Overlay
 from zbuild.model.project import Group, Project
 from zbuild.syntax.nodes import Mapping, Scalar
@@ -121,6 +120,7 @@ class _Workspace:
             contexts=self._shared.contexts,
             registry=self._shared.registry,
             push_after_all=self._shared.push_after_all,
+            cache=self._shared.cache,
             secrets=self._defaults.secrets,
             ssh=self._defaults.ssh,
             reproducible=self._defaults.reproducible,
@@ -154,7 +154,6 @@ class _Workspace:
         if not isinstance(checked, Mapping):
             self._complete = False
             return []
-        ignore_cache(checked, self._diagnostics)
         defaults = checked.mapping("defaults")
         settings = inherited.settings.with_node(defaults, self._diagnostics)
         if path.text == next(iter(self._files)):

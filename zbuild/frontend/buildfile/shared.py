@@ -6,8 +6,10 @@ import os
 from typing import TYPE_CHECKING
 
 from zbuild.base.reference import is_registry
+from zbuild.frontend.buildfile.caches import workspace_caches
 from zbuild.frontend.buildfile.contexts import Folders, workspace_contexts
 from zbuild.frontend.paths import leads_out, workspace_path
+from zbuild.model.caches import CacheSettings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Shared:
-    """`recipes`, `contexts`, `push` and the default registry of the workspace at `root`; "" and () for none."""
+    """What is the workspace's alone: recipes, contexts, `push`, `cache`, its default registry; "" and () for none."""
 
     def __init__(self, root: Path, diagnostics: Diagnostics) -> None:
         self._root = root
@@ -27,6 +29,7 @@ class Shared:
         self.recipes = ""
         self.registry = ""
         self.push_after_all = False
+        self.cache = CacheSettings()
         self.contexts: NamedContexts = ()
         self.folders = Folders(root)
 
@@ -38,12 +41,14 @@ class Shared:
                 "recipes": root.scalar("recipes"),
                 "contexts": root.key("contexts"),
                 "'push'": root.key("push"),
+                "'cache'": root.key("cache"),
             }
             for name, found in places.items():
                 if found is not None:
                     self._misplaced(name, found.span)
             return
         self.push_after_all = root.mapping("push").flag("after_all")
+        self.cache = workspace_caches(root, str(self._root / folder), self._diagnostics)
         self._take_registry(root.mapping("defaults"))
         self._take_recipes(root, folder)
         self.contexts = workspace_contexts(root, folder, self.folders, self._diagnostics)

@@ -1,0 +1,294 @@
+"""Results shared between machines through a folder; machines are workspaces with stores of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from zbuild.api.options import BuildOptions
+from zbuild.api.workspace import Workspace
+from zbuild.base.errors import BuildFailedError, BuildFileError, UsageError
+from zbuild.events.types import Notice
+
+if TYPE_CHECKING:
+    from zbuild.events.types import Event
+
+_FILE = """\
+images:
+  app:
+    tags: ["t/app:1"]
+    stages:
+      builder: {base: scratch, steps: [{run: [write, /out, built]}, {copy: source.txt, to: /}]}
+      final: {base: scratch, steps: [{copy: /out, from: builder, to: /}, {run: [write, /two, more]}]}
+      on-it: {base: final, steps: [{run: [write, /three, three]}]}
+  other: {base: scratch, steps: [{copy: other.txt, to: /}]}
+"""
+
+
+class Machine:
+    """A checkout of the same files, with a store of its own."""
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
+        self.cache = cache
+        self.events: list[Event] = []
+        root.mkdir()
+        self.write("zbuild.yaml", _FILE)
+        self.write("source.txt", "1")
+        self.write("other.txt", "1")
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / name).write_text(text)
+
+    def options(self, **more: Any) -> BuildOptions:
+        return BuildOptions(
+            **{"backend": "fake", "cache_from": (str(self.cache),), "cache_to": (str(self.cache),)} | more
+        )
+
+    def build(self, *targets: str, **more: Any) -> dict[str, str]:
+        """Build, and return what became of each stage."""
+        self.events.clear()
+        report = Workspace(self.root).build(targets, self.options(**more), self.events.append)
+        return {f"{image.name}/{stage.name}": stage.action for image in report.images for stage in image.stages}
+
+    def plan(self, *targets: str, **more: Any) -> dict[str, tuple[str, str]]:
+        plan = Workspace(self.root).plan(targets, self.options(**more))
+        return {stage.id: (stage.action, stage.reason) for stage in plan.stages}
+
+    @property
+    def warnings(self) -> list[str]:
+        return [event.message for event in self.events if isinstance(event, Notice) and event.level == "warning"]
+
+    def image(self, name: str) -> Path:
+        """Return the files of an image."""
+        images = json.loads((self.root / ".zbuild/fake/images/images.json").read_text())
+        (found,) = [image["id"] for image in images if any(name in given for given in image["names"])]
+        return self.root / ".zbuild/fake/images" / found
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def one(tmp_path: Path, cache: Path) -> Machine:
+    return Machine(tmp_path / "one", cache)
+
+
+@pytest.fixture
+def two(tmp_path: Path, cache: Path) -> Machine:
+    return Machine(tmp_path / "another-place", cache)
+
+
+def test_another_machine_runs_nothing(one: Machine, two: Machine) -> None:
+    assert set(one.build().values()) == {"run"}
+    actions = two.build()
+    assert "run" not in actions.values()
+    assert (actions["app/on-it"], actions["other/0"]) == ("pulled", "pulled")
+    assert (two.image("t/app:1") / "out").read_text() == "built"
+
+
+def test_what_is_pulled_is_cached_from_then_on(one: Machine, two: Machine) -> None:
+    one.build()
+    two.build()
+    assert set(two.build().values()) == {"cached"}
+    assert two.warnings == []
+
+
+def test_plan_tells_the_place_and_pulls_nothing(one: Machine, two: Machine, cache: Path) -> None:
+    one.build()
+    plan = two.plan()
+    assert plan["app/on-it"] == ("pulled", f"from {cache}")
+    assert plan["app/builder"][0] == "cached"
+    assert not (two.root / ".zbuild/fake").exists()
+
+
+def test_only_what_changed_runs_on_what_was_pulled(one: Machine, two: Machine) -> None:
+    one.build()
+    two.write("zbuild.yaml", _FILE.replace("/three, three", "/three, 3"))
+    assert two.build("app") == {"app/builder": "cached", "app/final": "pulled", "app/on-it": "run"}
+    assert (two.image("t/app:1") / "three").read_text() == "3"
+
+
+def test_a_result_is_found_by_what_its_inputs_come_to(one: Machine, two: Machine) -> None:
+    """The builder runs, comes out equal, and the rest is pulled: early cutoff between machines."""
+    one.build()
+    two.write("source.txt", "2")
+    actions = two.build("app")
+    assert actions["app/builder"] == "run"
+    assert (actions["app/final"], actions["app/on-it"]) == ("pulled", "pulled")
+
+
+def test_layers_are_fetched_only_when_they_are_needed(one: Machine, two: Machine, cache: Path) -> None:
+    one.build("app")
+    for layer in _layers_of(cache, "app/builder"):
+        (cache / "layers" / layer[:2] / f"{layer}.tar.zst").unlink()
+    assert "run" not in two.build("app").values()
+    assert two.warnings == []
+
+
+def _records(cache: Path) -> list[Path]:
+    return sorted(cache.glob("records/*/*.json"))
+
+
+def _layers_of(cache: Path, stage: str) -> list[str]:
+    documents = [json.loads(path.read_bytes().partition(b"\n")[2]) for path in _records(cache)]
+    found = next(document for document in documents if document["stage"] == stage)
+    return [diff_id.removeprefix("sha256:") for diff_id, _ in found["layers"]]
+
+
+def _damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-20])
+
+
+def _swap_in(path: Path) -> None:
+    """Put a whole and valid layer of another image in the place of this one."""
+    others = [other for other in path.parents[1].glob("*/*") if other != path]
+    path.write_bytes(others[0].read_bytes())
+
+
+@pytest.mark.parametrize("harm", [_damage, _cut, _swap_in, Path.unlink])
+def test_harm_done_to_layers_is_seen_and_made_good(one: Machine, two: Machine, cache: Path, harm: Any) -> None:
+    one.build("app")
+    for path in list(cache.glob("layers/*/*")):
+        harm(path)
+    assert "pulled" not in two.build("app").values()
+    assert (two.image("t/app:1") / "out").read_text() == "built"
+    assert any("is not used" in warning for warning in two.warnings)
+    three = Machine(two.root.parent / "three", cache)
+    assert "run" not in three.build("app").values()
+
+
+@pytest.mark.parametrize("harm", [_damage, _cut, lambda path: path.write_bytes(b"")])
+def test_harm_done_to_records_is_a_miss(one: Machine, two: Machine, cache: Path, harm: Any) -> None:
+    one.build("other")
+    for path in _records(cache):
+        harm(path)
+    assert two.build("other") == {"other/0": "run"}
+    assert (two.image("zbuild") / "other.txt").read_text() == "1"
+
+
+def test_a_record_of_other_inputs_is_not_believed(one: Machine, two: Machine, cache: Path) -> None:
+    one.build("other")
+    (record,) = _records(cache)
+    one.write("other.txt", "poison")
+    one.build("other", cache_to=(f"{cache}-2",))
+    (poison,) = _records(Path(f"{cache}-2"))
+    record.write_bytes(poison.read_bytes())
+    assert two.build("other") == {"other/0": "run"}
+    assert any("its inputs are others" in warning for warning in two.warnings)
+
+
+def test_a_place_that_fails_is_told_of_once(one: Machine, cache: Path) -> None:
+    cache.write_text("no folder")
+    assert set(one.build().values()) == {"run"}
+    (warning,) = one.warnings
+    assert f"the remote cache {cache} is not used any more" in warning
+
+
+def test_read_only_writes_nothing(one: Machine, two: Machine, cache: Path) -> None:
+    one.build("other", cache_read_only=True)
+    assert not cache.exists()
+    one.build("other")
+    before = _records(cache)
+    two.write("other.txt", "2")
+    assert two.build("other", cache_read_only=True) == {"other/0": "run"}
+    assert _records(cache) == before
+
+
+def test_old_entries_are_not_used(one: Machine, two: Machine) -> None:
+    one.build("other")
+    time.sleep(0.01)
+    assert two.build("other", cache_ttl=0.001) == {"other/0": "run"}
+
+
+def test_everything_again_means_everything(one: Machine, two: Machine) -> None:
+    one.build("app")
+    assert set(two.build("app", always=True).values()) == {"run"}
+
+
+def test_what_runs_each_time_is_not_pulled_nor_what_reads_it(one: Machine, two: Machine) -> None:
+    for machine in (one, two):
+        machine.write("zbuild.yaml", _FILE.replace("  app:\n", "  app:\n    no_cache: true\n"))
+        assert set(machine.build("app").values()) == {"run"}
+
+
+def test_cached_results_are_brought_too(one: Machine, two: Machine) -> None:
+    one.build(cache_to=())
+    assert set(one.build().values()) == {"cached"}
+    assert "run" not in two.build().values()
+
+
+def test_nothing_is_asked_of_the_place_when_nothing_changed(one: Machine, cache: Path) -> None:
+    one.build()
+    records = {path: path.stat().st_atime_ns for path in _records(cache)}
+    for path in records:
+        os.utime(path, ns=(0, 0))
+    assert set(one.build().values()) == {"cached"}
+    assert {path.stat().st_mtime_ns for path in records} == {0}
+
+
+def test_a_failed_build_shares_what_had_finished(one: Machine, two: Machine) -> None:
+    one.write("zbuild.yaml", _FILE.replace("[write, /three, three]", "[fail, '3', no]"))
+    with pytest.raises(BuildFailedError):
+        one.build("app")
+    assert two.build("app")["app/final"] == "pulled"
+
+
+def test_places_of_the_build_file(one: Machine, two: Machine, tmp_path: Path) -> None:
+    for machine in (one, two):
+        section = f"cache: {{type: persistent, path: {tmp_path / 'kept'}}}\n"
+        machine.write("zbuild.yaml", _FILE + section)
+    one.build(cache_from=(), cache_to=())
+    assert "run" not in two.build(cache_from=(), cache_to=()).values()
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ("{type: persistent}", "needs 'path'"),
+        ("{type: s3, region: x}", "needs 'bucket'"),
+        ("{type: s3, bucket: b, endpoint: 'ftp://x'}", "is no address"),
+        ("{type: s3, bucket: b, endpoint: 'https://me:pw@x'}", "credentials do not belong"),
+        ("{from: [cache]}", "names no registry"),
+        ("{to: ['r.example/c:tag']}", "is one image"),
+        ("{to: ['s3://b/p?colour=red']}", "is no setting of a bucket"),
+        ("{from: [./c], ttl: soon}", "is not an age"),
+        ("{from: [./c], max_size: much}", "is not a size"),
+    ],
+)
+def test_wrong_places_are_told_before_anything_runs(one: Machine, section: str, told: str) -> None:
+    one.write("zbuild.yaml", f"{_FILE}cache: {section}\n")
+    with pytest.raises(BuildFileError, match=told):
+        one.build(cache_from=(), cache_to=())
+
+
+def test_memory_is_what_the_records_are_anyway(one: Machine) -> None:
+    one.write("zbuild.yaml", f"{_FILE}cache: {{type: memory}}\n")
+    assert set(one.build(cache_from=(), cache_to=()).values()) == {"run"}
+    assert set(one.build(cache_from=(), cache_to=()).values()) == {"cached"}
+
+
+def test_wrong_places_among_the_options(one: Machine) -> None:
+    with pytest.raises(UsageError, match="no place for a cache"):
+        one.build(cache_from=("Not A Place",))
+
+
+def test_a_folder_stays_within_its_size(one: Machine, cache: Path) -> None:
+    section = f"cache: {{to: ['{cache}'], max_size: 1}}\n"
+    one.write("zbuild.yaml", _FILE + section)
+    one.build(cache_from=(), cache_to=())
+    assert _records(cache) == []
+    assert list(cache.glob("layers/*/*")) != []  # too young to be taken from whoever may be writing a record

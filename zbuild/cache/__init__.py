@@ -1,0 +1,1 @@
+"""Remote caches: stage records and their layers, shared between machines."""
