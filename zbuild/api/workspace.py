@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from zbuild.api.build import Build
     from zbuild.api.cache import WorkspaceCache
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.lint import LintChoices, Linted
     from zbuild.api.locking import LockChange
     from zbuild.api.options import BuildReport, PushedTag
+    from zbuild.api.verify import Verified
     from zbuild.base.diagnostic import Diagnostic
     from zbuild.events.bus import Emit
     from zbuild.graph.types import Graph
@@ -132,23 +132,25 @@ class Workspace:
 
     def plan(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> Plan:
         """Return what `build` would do, and why; nothing is built or removed."""
-        options = options or BuildOptions()
-        folder = self._folder()
-        graph = load_graph(self._reading, folder, targets, options).graph
-        with Session(self.root, folder, options, unheard, only_look=True) as session:
-            session.check_lock(graph)
+        with self._looking(targets, options) as (graph, session):
             return session.plan(graph)
 
     def explain(self, target: str, options: BuildOptions | None = None) -> tuple[StageExplanation, ...]:
         """Say of each stage of a target why it would run or not, down to the files that differ."""
         from zbuild.api.explain import explain_stages  # noqa: PLC0415 - only this command needs it
 
+        with self._looking([target], options) as (graph, session):
+            return explain_stages(graph, session)
+
+    @contextmanager
+    def _looking(self, targets: Sequence[str], options: BuildOptions | None) -> Iterator[tuple[Graph, Session]]:
+        """Read the build files, and open what is needed to say what would be done; nobody is waited for."""
         options = options or BuildOptions()
         folder = self._folder()
-        graph = load_graph(self._reading, folder, [target], options).graph
+        graph = load_graph(self._reading, folder, targets, options).graph
         with Session(self.root, folder, options, unheard, only_look=True) as session:
             session.check_lock(graph)
-            return explain_stages(graph, session)
+            yield graph, session
 
     def build(self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit) -> BuildReport:
         """Build the targets and all they need; only what changed runs.
@@ -216,26 +218,12 @@ class Workspace:
                 drop_if_empty(logs)
             report = make_report(graph, build, started)
             if options.push or options.documents:
-                return replace(report, pushed=self._bring_out(loaded, session, build, options, emit))
+                from zbuild.api.release import release_built  # noqa: PLC0415 - few builds push
+
+                return replace(report, pushed=release_built(loaded, session, build, options, emit))
             proof = make_proof(loaded, session, build, self._searched)
             session.remotes.drop_unused()
         return report if proof is None else report.with_proof(proof.sealed(folder))
-
-    def _bring_out(
-        self, loaded: LoadedGraph, session: Session, build: Build, options: BuildOptions, emit: Emit
-    ) -> tuple[PushedTag, ...]:
-        """Push what was built, and make the documents that go with it, as the options ask."""
-        from zbuild.api.push import push_built  # noqa: PLC0415 - few builds push
-
-        pushed = push_built(loaded.graph, session, build, emit) if options.push else ()
-        if options.documents:
-            from zbuild.api.attest import attest  # noqa: PLC0415 - likewise
-            from zbuild.api.facts import Built  # noqa: PLC0415 - likewise
-
-            described = {name: decision.described for name, decision in build.decisions.items()}
-            records = {name: finished.record for name, finished in build.finished.items()}
-            attest(Built(loaded, described, records), session, options, pushed, emit)
-        return pushed
 
     def push(
         self, targets: Sequence[str] = (), options: BuildOptions | None = None, *listeners: Emit
@@ -244,7 +232,7 @@ class Workspace:
 
         Raises UsageError when a target is not up to date, RegistryError, BackendError, InterruptedBuildError.
         """
-        from zbuild.api.push import push_present  # noqa: PLC0415 - builds need none of it
+        from zbuild.api.release import release_present  # noqa: PLC0415 - builds need none of it
 
         options = options or BuildOptions()
         emit = Bus(*listeners).emit
@@ -252,12 +240,17 @@ class Workspace:
             self._locked(targets, options, emit) as (loaded, folder),
             Session(self.root, folder, options, unheard) as session,
         ):
-            pushed = push_present(loaded.graph, session, emit)
-            if options.documents:
-                from zbuild.api.attest import attest, present  # noqa: PLC0415 - few pushes do
+            return release_present(loaded, session, options, emit)
 
-                attest(present(loaded, session), session, options, pushed, emit)
-            return pushed
+    def verify(self, targets: Sequence[str] = (), options: BuildOptions | None = None) -> tuple[Verified, ...]:
+        """Check that the targets' images are whole and are what the build files give; nothing is built.
+
+        Raises BackendError where the store cannot be read.
+        """
+        from zbuild.api.verify import verify  # noqa: PLC0415 - likewise
+
+        with self._looking(targets, options) as (graph, session):
+            return verify(graph, session)
 
     def tag(self, target: str, names: Sequence[str], options: BuildOptions | None = None, *listeners: Emit) -> None:
         """Give the present result of one target further names in the store.

@@ -219,6 +219,13 @@ class Backend(Protocol):
         """
         ...
 
+    def check(self, image_id: str) -> tuple[str, ...]:
+        """Say what is wrong with an image of the store: content that is not what its digests name, for one.
+
+        Nothing is said of one that is whole. Raises ImageGoneError, BackendError.
+        """
+        ...
+
     def layers_digest(self, image_id: str, below: int) -> str:
         """Digest what an image's layers add up to, times aside, but for its lowest `below` ones: 32 hex digits.
 

@@ -87,6 +87,15 @@ class BuildahBackend:
         """Return where an image's files are mounted. Raises ImageGoneError, BackendError."""
         return self._roots.root(image_id)
 
+    def check(self, image_id: str) -> tuple[str, ...]:
+        """Say what is wrong with an image. Raises ImageGoneError, BackendError."""
+        from zbuild.backend.buildah.check import check  # noqa: PLC0415 - only `zbuild verify` asks
+
+        try:
+            return check(self._engine, image_id)
+        except OSError as error:
+            raise system_error(error, f"cannot read the image {image_id[:12]}") from error
+
     def layers_digest(self, image_id: str, below: int) -> str:
         """Digest what an image's upper layers add up to. Raises ImageGoneError, BackendError."""
         folders = self._engine.store.layer_folders(image_id)

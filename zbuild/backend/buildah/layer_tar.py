@@ -12,17 +12,18 @@ import gzip
 import hashlib
 import json
 import os
-import shutil
 import stat
-from typing import IO, TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from zbuild.backend.buildah.store import Store, StoredLayer
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SEGMENT = 2
+_CHUNK = 1 << 20
 
 
 class NoTarError(Exception):
@@ -31,55 +32,52 @@ class NoTarError(Exception):
 
 def write_layer(store: Store, layer: StoredLayer, target: Path) -> None:
     """Write a layer's tar to a file. Raises NoTarError, and OSError when the file cannot be made."""
+    hasher = hashlib.sha256()
     with target.open("wb") as file:
-        hashed = _Hashed(file)
-        _assemble(store, layer, hashed)
-    if hashed.digest != layer.diff_id:
+        for chunk in tar_of(store, layer):
+            hasher.update(chunk)
+            file.write(chunk)
+    if f"sha256:{hasher.hexdigest()}" != layer.diff_id:
         raise NoTarError(f"the layer {layer.id[:12]} does not come to {layer.diff_id}")
 
 
-class _Hashed:
-    """A file that is written to, and the digest of what was."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-
-    def write(self, data: bytes) -> int:
-        self._hash.update(data)
-        return self._file.write(data)
-
-    @property
-    def digest(self) -> str:
-        return f"sha256:{self._hash.hexdigest()}"
+def keeps_tar(store: Store, layer: StoredLayer) -> bool:
+    """Tell whether the store keeps what a layer can be put together from."""
+    return store.driver == "overlay" and _split(store, layer).exists()
 
 
-def _assemble(store: Store, layer: StoredLayer, target: _Hashed) -> None:
+def tar_of(store: Store, layer: StoredLayer) -> Iterator[bytes]:
+    """Yield a layer's tar, as it is now: the caller holds it to its digest. Raises NoTarError."""
     if store.driver != "overlay":
         raise NoTarError(f"the driver {store.driver} does not keep layers apart")
-    folder = store.graphroot / "overlay" / layer.id / "diff"
-    split = store.graphroot / "overlay-layers" / f"{layer.id}.tar-split.gz"
+    folder = layer_folder(store, layer)
     try:
-        with gzip.open(split) as lines:
+        with gzip.open(_split(store, layer)) as lines:
             for line in lines:
                 entry = json.loads(line)
                 if entry["type"] == _SEGMENT:
-                    target.write(base64.b64decode(entry["payload"]))
+                    yield base64.b64decode(entry["payload"])
                 elif entry.get("size"):
-                    _copy_content(folder, entry, target)
+                    yield from _content(folder, entry)
     except (OSError, EOFError, ValueError, KeyError) as error:
         raise NoTarError(f"the layer {layer.id[:12]} cannot be put together: {error}") from error
 
 
-def _copy_content(folder: Path, entry: dict[str, Any], target: _Hashed) -> None:
+def layer_folder(store: Store, layer: StoredLayer) -> Path:
+    """Return where the overlay driver keeps a layer's files."""
+    return store.graphroot / "overlay" / layer.id / "diff"
+
+
+def _split(store: Store, layer: StoredLayer) -> Path:
+    return store.graphroot / "overlay-layers" / f"{layer.id}.tar-split.gz"
+
+
+def _content(folder: Path, entry: dict[str, Any]) -> Iterator[bytes]:
     raw = entry.get("name_raw")
     name = base64.b64decode(raw) if raw else os.fsencode(entry["name"])
     handle = os.open(os.path.join(os.fsencode(folder), name.lstrip(b"/")), _READ)  # noqa: PTH118 - names are bytes
-    with os.fdopen(handle, "rb") as file:
+    with os.fdopen(handle, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
             raise ValueError(f"{os.fsdecode(name)} is no regular file")
-        _copy(file, target)
-
-
-def _copy(file: IO[bytes], target: _Hashed) -> None:
-    shutil.copyfileobj(file, target, 1 << 20)
+        while chunk := file.read(_CHUNK):
+            yield chunk

@@ -101,6 +101,10 @@ class FakeBackend:
         """Return the folder of an image's files. Raises ImageGoneError."""
         return os.fsencode(self._images.root(image_id))
 
+    def check(self, image_id: str) -> tuple[str, ...]:
+        """Say which layers of an image are not what their digests name. Raises ImageGoneError."""
+        return self._images.check(image_id)
+
     def layers_digest(self, image_id: str, below: int) -> str:  # noqa: ARG002 - each image has all its files
         """Digest an image's files. Raises ImageGoneError."""
         return digest_layers([os.fsencode(self._images.root(image_id))])

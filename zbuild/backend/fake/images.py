@@ -129,6 +129,18 @@ class ImageFolder:
         """Return where a layer's tar is, or would be."""
         return self.folder / "layers" / digest.removeprefix("sha256:")
 
+    def check(self, image_id: str) -> tuple[str, ...]:
+        """Return what is wrong with an image's layers. Raises ImageGoneError."""
+        problems = []
+        for number, digest in enumerate(self.get(image_id).layers, 1):
+            try:
+                found = sha256_digest(self.layer(digest).read_bytes())
+            except OSError as error:
+                found = str(error.strerror)
+            if found != digest:
+                problems.append(f"layer {number} ({digest[:19]}): its files come to {found[:19]}")
+        return tuple(problems)
+
     def export(self, image_id: str, folder: Path, without: Collection[str]) -> str:
         """Add an image to a layout and return its manifest's digest. Raises ImageGoneError."""
         image = self.get(image_id)

@@ -1,0 +1,55 @@
+"""Whether the images in the store are whole, and are what the build files give."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from zbuild.api.names import local_name
+from zbuild.base.dataclass import dataclass
+from zbuild.base.errors import ImageGoneError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from zbuild.api.session import Session
+    from zbuild.graph.types import Graph
+    from zbuild.plan.planner import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What was found of a target's image: its id ("" where there is none), and all that is wrong with it."""
+
+    name: str
+    image_id: str
+    problems: tuple[str, ...]
+
+
+def verify(graph: Graph, session: Session) -> tuple[Verified, ...]:
+    """Check the images of all targets. Raises BackendError where the store cannot be read."""
+    decisions = session.decide(graph)
+    session.sources.save()
+    return tuple(_verified(name, decisions[name], graph, session) for name in graph.roots)
+
+
+def _verified(name: str, decision: Decision, graph: Graph, session: Session) -> Verified:
+    record = decision.record
+    if record is None or decision.action != "cached" or decision.same_as:
+        return Verified(name, "", (f"not what these build files give: {decision.reason}",))
+    if record.image_id not in session.present:
+        return Verified(name, "", ("its image is gone from the store",))
+    try:
+        damaged = session.backend.check(record.image_id)
+    except ImageGoneError as error:
+        damaged = (error.message,)
+    return Verified(name, record.image_id, (*damaged, *_foreign_tags(name, record.image_id, graph, session)))
+
+
+def _foreign_tags(vertex: str, image_id: str, graph: Graph, session: Session) -> Iterator[str]:
+    """Yield what is wrong with the names of an image in the store: each must be its own, or nobody's."""
+    holders = {name: holder for holder, names in session.present.items() for name in names}
+    for node in graph.images:
+        if node.vertex == vertex:
+            for tag in map(local_name, node.tags):
+                if holders.get(tag, image_id) != image_id:
+                    yield f"{tag} is another image, {holders[tag][:12]}"
