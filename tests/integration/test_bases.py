@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support.base_registry import BaseRegistry
 from support.monorepo import Monorepo
+from support.registry import PASSWORD, USER, run_registry
 from support.storage import Storage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TWO_IMAGES = "images:\n  api: {context: api}\n  other: {context: other}\n"
 
@@ -93,7 +95,6 @@ def test_only_what_stands_on_a_base_that_moved_runs_again(repo: Monorepo, bases:
     assert f"api: run: its base {bases.address}/{name} moved" in told
     assert f"  FROM {bases.address}/{name}\n    base: {old} -> {new}" in told
     assert repo.plan() == {"api/0": "run", "other/0": "cached"}
-    assert not any("/blobs/" in path for _, path in bases.answers()[1:-1] if "x" in path)
     assert repo.build() == {"api/0": "run", "other/0": "cached"}
     assert "2 images up to date" in repo.zbuild("build").stderr
 
@@ -107,3 +108,102 @@ def test_pull_asks_at_once(repo: Monorepo, bases: BaseRegistry, name: str, flags
     bases.answers()
     assert repo.build(*flags, "api") == {"api/0": "cached"}
     assert heads(bases.answers()) == 1
+
+
+def test_offline_what_is_here_is_used(repo: Monorepo, bases: BaseRegistry, name: str) -> None:
+    bases.push("one", name)
+    repo.build()
+    bases.go_away()
+    let_an_hour_pass(repo)
+    repo.write("api/Dockerfile", (repo.root / "api/Dockerfile").read_text() + "RUN true\n")
+    ended = repo.zbuild("build")
+    assert ended.code == 0
+    assert ended.stderr.count("; the images that are here are used") == 1
+    ended = repo.zbuild("build", "--pull")
+    assert (ended.code, name in ended.stderr) == (4, True)
+
+
+@pytest.mark.parametrize("policy", ["newer", "missing"])
+def test_offline_a_base_that_is_not_here_is_an_error_at_its_place(
+    repo: Monorepo, bases: BaseRegistry, policy: str
+) -> None:
+    bases.go_away()
+    ended = repo.zbuild("build", f"--pull={policy}")
+    assert ended.code == 4
+    assert "api/Dockerfile:1:6: error[" in ended.stderr
+
+
+def test_a_refusal_fails_at_once(repo: Monorepo, bases: BaseRegistry, name: str) -> None:
+    bases.push("one", name)
+    for status, code in ((401, "registry-denied"), (403, "registry-denied"), (404, "not-in-registry")):
+        bases.faults["/manifests/"] = status
+        bases.answers()
+        ended = repo.zbuild("build", "api")
+        assert (ended.code, f"error[{code}]" in ended.stderr) == (4, True), ended.stderr
+        assert heads(bases.answers()) == 1
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_registry_in_trouble_is_asked_again(repo: Monorepo, bases: BaseRegistry, name: str, status: int) -> None:
+    bases.push("one", name)
+    bases.faults["/manifests/"] = status
+    bases.passing = 2
+    assert repo.build("api") == {"api/0": "run"}
+    assert heads(bases.answers()) >= 3
+
+
+def test_one_base_of_many_images_is_asked_for_once(repo: Monorepo, bases: BaseRegistry, name: str) -> None:
+    bases.push("one", name)
+    names = [f"i{number}" for number in range(10)]
+    repo.write("zbuild.yaml", "images:\n" + "".join(f"  {one}: {{context: {one}}}\n" for one in names))
+    for one in names:
+        repo.write(
+            f"{one}/Dockerfile",
+            f"FROM {bases.address}/{name} AS a\nCOPY Dockerfile /a\n"
+            f"FROM {bases.address}/{name}\nCOPY --from={bases.address}/{name} /bin/sh /{one}\n"
+            "COPY --from=a /a /\n",
+        )
+    assert set(repo.build("-j8").values()) == {"run"}
+    asked = bases.answers()
+    assert asked.count(("HEAD", f"/v2/{name.replace(':', '/manifests/')}")) == 1
+    blobs = [one for one in asked if "/blobs/" in one[1]]
+    assert len(blobs) == len(set(blobs)) + 1, "the configuration alone is fetched twice: to plan, and with the layers"
+
+
+def test_an_index_means_the_manifest_of_the_platform(repo: Monorepo, bases: BaseRegistry, name: str) -> None:
+    digest = bases.push_index("one", name)
+    assert repo.build("api") == {"api/0": "run"}
+    repo.zbuild("lock")
+    assert f"digest: {digest}" in (repo.root / "zbuild.lock").read_text()
+    assert repo.build("api") == {"api/0": "cached"}
+
+
+def test_a_registry_that_wants_a_password_gets_it(
+    repo: Monorepo, elsewhere: Storage, tmp_path_factory: pytest.TempPathFactory, name: str
+) -> None:
+    with run_registry(tmp_path_factory.mktemp("closed"), closed=True) as closed:
+        source, target = "localhost/version/one:1", f"docker://{closed}/{name}"
+        elsewhere.buildah("push", "-q", "--tls-verify=false", "--creds", f"{USER}:{PASSWORD}", source, target)
+        repo.write("api/Dockerfile", f"FROM {closed}/{name}\nRUN true\n")
+        ended = repo.zbuild("build", "api")
+        assert (ended.code, "error[registry-denied]" in ended.stderr) == (4, True)
+        auth = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+        Path(repo.environment["REGISTRY_AUTH_FILE"]).write_text(json.dumps({"auths": {closed: {"auth": auth}}}))
+        assert repo.build("api") == {"api/0": "run"}
+
+
+def test_what_copies_from_an_image_follows_it(repo: Monorepo, bases: BaseRegistry, name: str) -> None:
+    bases.push("one", name)
+    repo.write("api/Dockerfile", f"FROM scratch\nCOPY --from={bases.address}/{name} /bin/busybox /b\n")
+    repo.build("api")
+    bases.push("two", name)
+    assert repo.build("--pull", "api") == {"api/0": "run"}
+
+
+def test_a_base_that_left_the_store_during_the_build_is_pulled_again(
+    repo: Monorepo, bases: BaseRegistry, name: str, storage: Storage
+) -> None:
+    bases.push("one", name)
+    repo.build("api")
+    storage.buildah("rmi", "--all", "--force")
+    assert repo.build("api") == {"api/0": "run"}

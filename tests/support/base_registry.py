@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 class BaseRegistry:
     """`behind` holds the images, `elsewhere` is the store they come from; `asked` is what came through, oldest first.
 
-    Requests whose path holds a key of `faults` are answered with its status.
+    Requests whose path holds a key of `faults` are answered with its status; only the first `passing` ones, if not 0.
     """
 
     behind: str
     elsewhere: Storage
     asked: list[tuple[str, str]] = field(default_factory=list)
     faults: dict[str, int] = field(default_factory=dict)
+    passing: int = 0
     address: str = ""
     _open: ExitStack = field(default_factory=ExitStack)
 
@@ -35,7 +36,12 @@ class BaseRegistry:
 
     def _fault(self, method: str, path: str) -> int:
         self.asked.append((method, path))
-        return next((status for part, status in self.faults.items() if part in path), 0)
+        status = next((status for part, status in self.faults.items() if part in path), 0)
+        if status and self.passing:
+            self.passing -= 1
+            if not self.passing:
+                self.faults.clear()
+        return status
 
     def push(self, version: str, name: str) -> str:
         """Let a name (`repository:tag`) mean a version, `one` or `two`; return the digest of its manifest."""
