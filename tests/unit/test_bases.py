@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.protocol import PullPolicy
+    from zbuild.fetch.meanings import Pace
 
 AMD = Platform("linux", "amd64")
 NAME = "reg.example/x:1"
@@ -87,15 +88,20 @@ class World:
     registry: Registry = field(default_factory=Registry)
     locked: dict[tuple[str, str], LockedBase] = field(default_factory=dict)
     told: list[str] = field(default_factory=list)
+    paces: list[Pace] = field(default_factory=list)
     now: float = 1_000_000.0
 
     def run(self, *, only_look: bool = False) -> Bases:
         """Return what answers in the next run; what was asked and told before is forgotten."""
         self.told.clear()
         self.registry.asked.clear()
-        meanings = Meanings(FetchedStore(self.folder), lambda _hurried: self.registry)
+        meanings = Meanings(FetchedStore(self.folder), self._client)
         say = self.told.append
         return Bases(self.store, meanings, self.locked, say, say, lambda: None, only_look=only_look)  # type: ignore[arg-type]
+
+    def _client(self, pace: Pace) -> Registry:
+        self.paces.append(pace)
+        return self.registry
 
     def lock(self, digest: str) -> None:
         self.locked[NAME, str(AMD)] = LockedBase(NAME, str(AMD), digest)
@@ -255,6 +261,19 @@ def test_a_refusal_is_an_error_where_nothing_is_here(world: World) -> None:
             bases.find(NAME, AMD, "newer")
     assert heads(world) == 1
     assert world.store.pulled == []
+
+
+@pytest.mark.parametrize("at_hand", [False, True])
+def test_a_registry_in_trouble_is_waited_for_where_nothing_is_at_hand(world: World, *, at_hand: bool) -> None:
+    if at_hand:
+        world.store.put(NAME, ONE)
+    world.registry.error = RegistryError("registry-busy", "too many requests")
+    bases = world.run()
+    try:
+        assert bases.find(NAME, AMD, "newer").digest == ONE
+    except RegistryError:
+        assert not at_hand
+    assert world.paces == (["hurried"] if at_hand else ["hurried", "patient"])
 
 
 def test_who_only_looks_gets_by_without(world: World) -> None:

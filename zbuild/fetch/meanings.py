@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
@@ -24,7 +24,10 @@ TRUSTED_SECONDS = 3600.0
 """How long an answer is good enough for those who do not ask at once."""
 
 AWAY = ("registry-unreachable", "registry-unknown")
-"""The codes of errors that a registry's other references would end in, too."""
+"""The codes of errors that a registry's other references would end in, too, now and in a minute."""
+Pace: TypeAlias = Literal["hurried", "patient"]
+Answer = TypeVar("Answer")
+_PASSING = ("registry-busy", "registry-silent", "registry-broke-off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +72,10 @@ class Asker(Protocol):
 class Meanings:
     """Answers for one run, from any thread; `store` keeps the notes.
 
-    `client` returns what asks registries: one in a hurry, where another answer is at hand, or a patient one.
+    `client` returns what asks registries, at two paces: how long it hopes that faults pass.
     """
 
-    def __init__(self, store: FetchedStore, client: Callable[[bool], Asker]) -> None:
+    def __init__(self, store: FetchedStore, client: Callable[[Pace], Asker]) -> None:
         self._store = store
         self._client = client
         self._asked: Once[tuple[str, Platform], Meaning] = Once()
@@ -90,7 +93,7 @@ class Meanings:
     def ask(self, reference: str, platform: Platform, seen: str = "") -> Meaning:
         """Ask the registry, once a run, and note the answer; `seen` is as in Meaning.
 
-        With an image at hand (`seen`), one that is away is not waited for. Raises RegistryError.
+        Without an image at hand (`seen`), one that is in trouble is waited for. Raises RegistryError.
         """
         return self._asked.get((reference, platform), lambda: self._ask(reference, platform, seen))
 
@@ -99,7 +102,7 @@ class Meanings:
         if registry in self._away:
             raise self._away[registry]
         try:
-            digest, top = self._answer(self._client(bool(seen)), reference, platform)
+            digest, top = self._tried(lambda client: self._answer(client, reference, platform), at_hand=bool(seen))
         except RegistryError as error:
             if error.code in AWAY:
                 self._away[registry] = error
@@ -121,9 +124,7 @@ class Meanings:
 
     def known_config(self, digest: str) -> dict[str, Any] | None:
         """Return the configuration of an image, by its manifest's digest, where it was noted."""
-        text = self._store.note("config", digest).get("text", "")
-        config: dict[str, Any] | None = json.loads(text) if text else None
-        return config
+        return _object(self._store.note("config", digest).get("text", ""))
 
     def config(self, reference: str, digest: str, platform: Platform) -> dict[str, Any]:
         """Return the configuration of an image, by its manifest's digest. Raises RegistryError."""
@@ -134,13 +135,29 @@ class Meanings:
 
     def _ask_config(self, reference: str, digest: str, platform: Platform) -> dict[str, Any]:
         noted = self._store.note("manifest", digest).get("config", "")
-        client = self._client(False)  # noqa: FBT003 - in no hurry
-        data = client.config(reference, noted or client.manifest(reference, digest, platform)[1])
-        try:
-            config = json.loads(data)
-        except ValueError:
-            config = None
-        if not isinstance(config, dict):
+
+        def ask(client: Asker) -> bytes:
+            return client.config(reference, noted or client.manifest(reference, digest, platform)[1])
+
+        config = _object(self._tried(ask))
+        if config is None:
             raise RegistryError("registry-answer", f"the configuration of {reference} at {digest} is no JSON object")
         self._store.keep_note({"text": json.dumps(config)}, "config", digest)
         return config
+
+    def _tried(self, ask: Callable[[Asker], Answer], *, at_hand: bool = False) -> Answer:
+        """Ask in a hurry; where that ends in what may pass, and nothing else is at hand, patiently."""
+        try:
+            return ask(self._client("hurried"))
+        except RegistryError as error:
+            if at_hand or error.code not in _PASSING:
+                raise
+        return ask(self._client("patient"))
+
+
+def _object(data: bytes | str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from zbuild.base.platform import Platform
+    from zbuild.fetch.meanings import Pace
     from zbuild.oci.registry import Registry
     from zbuild.oci.retries import Limits
 
@@ -24,21 +25,21 @@ class Registries:
 
     def __init__(self, opener: Callable[[Limits], Registry]) -> None:
         self._opener = opener
-        self._open: dict[bool, RegistryAsker] = {}
+        self._open: dict[Pace, RegistryAsker] = {}
         self._guard = threading.Lock()
         self._closed = False
 
-    def asker(self, hurried: bool) -> RegistryAsker:  # noqa: FBT001 - there are just these two
-        """Return what asks registries: `hurried`, where another answer is at hand, or patiently."""
+    def asker(self, pace: Pace) -> RegistryAsker:
+        """Return what asks registries: for two seconds at most when it is `hurried`, while faults may pass."""
         from zbuild.oci.retries import Limits  # noqa: PLC0415 - few runs ask
 
         with self._guard:
-            if hurried not in self._open:
-                limits = Limits(connect=5.0, stall=10.0, patience=2.0) if hurried else Limits(patience=20.0)
-                self._open[hurried] = RegistryAsker(self._opener(limits))
+            if pace not in self._open:
+                limits = Limits(connect=5.0, stall=10.0, patience=2.0) if pace == "hurried" else Limits()
+                self._open[pace] = RegistryAsker(self._opener(limits))
                 if self._closed:
-                    self._open[hurried].close()
-            return self._open[hurried]
+                    self._open[pace].close()
+            return self._open[pace]
 
     def __enter__(self) -> Self:
         return self
