@@ -173,7 +173,7 @@ def test_exit_codes_are_equal(ways_lab: Lab, argv: tuple[str, ...]) -> None:
 
 def test_death_by_a_signal_is_told_as_shells_do(ways_lab: Lab) -> None:
     """buildah 1.28 makes 1 of it. A container's first process dies of faults alone, as here by code that is none."""
-    program = exit_program(os.uname().machine)
+    program = exit_program(host_platform().architecture)
     assert program
     ways_lab.put("crash")
     file = ways_lab.workspace / "context/crash"

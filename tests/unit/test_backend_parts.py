@@ -177,7 +177,7 @@ def test_store_that_is_broken(tmp_path: Path) -> None:
     assert gone.value.code == "image-broken"
 
 
-@pytest.mark.parametrize(("machine", "number"), [("x86_64", 62), ("aarch64", 183)])
+@pytest.mark.parametrize(("machine", "number"), [("amd64", 62), ("arm64", 183), ("riscv64", 243)])
 def test_exit_program_is_an_elf_file(machine: str, number: int) -> None:
     program = exit_program(machine)
     assert program is not None
@@ -187,5 +187,13 @@ def test_exit_program_is_an_elf_file(machine: str, number: int) -> None:
     assert size == len(program)
 
 
+@pytest.mark.parametrize(("machine", "number"), [("386", 3), ("arm", 40)])
+def test_exit_programs_of_narrow_machines_are_elf_files(machine: str, number: int) -> None:
+    program = exit_program(machine)
+    assert program is not None
+    assert program[:6] == b"\x7fELF\x01\x01"
+    assert struct.unpack_from("<HHII", program, 16) == (2, number, 1, 0x400000 + 84)
+
+
 def test_other_machines_have_no_exit_program() -> None:
-    assert exit_program("riscv64") is None
+    assert exit_program("mips64le") is None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.stand_in import StandIn
 
-from zbuild.api.options import BuildReport, ImageReport, StageReport
+from zbuild.api.options import BuildReport, ImageReport, PlatformReport, StageReport
 from zbuild.base.errors import BuildFailedError
 from zbuild.cli.main import run
 from zbuild.cli.session import Session
@@ -16,8 +16,9 @@ from zbuild.events.types import BuildFailed
 if TYPE_CHECKING:
     from pathlib import Path
 
-STAGE = StageReport("api/builder", "k1", "run", 1.5, "never built")
-API = ImageReport("api", "sha256:1", "sha256:2", ("api:1",), 2, 1000, 1500, (STAGE,))
+STAGE = StageReport("api/builder", "k1", "run", 1.5, "never built", "linux/arm64")
+ARM = PlatformReport("linux/arm64", "sha256:1", "sha256:2", 2, 1000)
+API = ImageReport("api", "sha256:1", "sha256:2", ("api:1",), 2, 1000, 1500, (STAGE,), (ARM,))
 WEB = ImageReport("web", "sha256:3", "sha256:4", (), 1, 10, 0)
 
 
@@ -42,7 +43,25 @@ def test_what_was_built_is_written_sorted(workspace: StandIn) -> None:
         "layer_count": 2,
         "size": 1000,
         "build_time_ms": 1500,
-        "stages": [{"name": "api/builder", "key": "k1", "action": "run", "seconds": 1.5, "reason": "never built"}],
+        "stages": [
+            {
+                "name": "api/builder",
+                "key": "k1",
+                "action": "run",
+                "seconds": 1.5,
+                "reason": "never built",
+                "platform": "linux/arm64",
+            }
+        ],
+        "platforms": [
+            {
+                "platform": "linux/arm64",
+                "image_id": "sha256:1",
+                "digest": "sha256:2",
+                "layer_count": 2,
+                "size": 1000,
+            }
+        ],
     }
 
 

@@ -49,6 +49,7 @@ def test_plan_as_json() -> None:
         "name": "api/builder",
         "image": "api",
         "stage": "builder",
+        "platform": "",
         "action": "run",
         "reason": "file src/main.c changed",
         "key": "k1",
@@ -131,6 +132,7 @@ def test_list_as_json(capsys) -> None:
         "file": "",
         "tags": [],
         "groups": [],
+        "platforms": [],
     }
 
 

@@ -247,7 +247,7 @@ def test_arguments_of_the_command_line_reach_nested_builds() -> None:
 def test_an_image_asked_for_by_stage_stands_for_that_stage() -> None:
     files = {"api/Dockerfile": "FROM scratch AS builder\nFROM scratch"}
     graph = graph_of([ImageSpec("api", context="api", tags=("t/api",))], files, ["api/builder"])
-    assert [(image.name, image.vertex, image.tags) for image in graph.images] == [("api", "api/builder", ())]
+    assert [(image.name, image.vertices, image.tags) for image in graph.images] == [("api", ("api/builder",), ())]
 
 
 def stages_of(text: str):

@@ -31,7 +31,7 @@ def stages_to_run(graph: Graph, options: BuildOptions) -> dict[str, str]:
 
 
 def _is_meant(name: str, vertex: Vertex, graph: Graph) -> bool:
-    images = {vertex.image, *(node.name for node in graph.images if node.vertex == vertex.id)}
+    images = {vertex.image, *(node.name for node in graph.images if vertex.id in node.vertices)}
     return any(fnmatchcase(text, name) for image in images for text in (image, f"{image}/{vertex.label}"))
 
 

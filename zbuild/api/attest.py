@@ -17,6 +17,7 @@ from zbuild.base.files import write_whole
 from zbuild.base.reference import parse_reference
 from zbuild.events.types import Notice
 from zbuild.execution.signals import Interruption
+from zbuild.oci.platforms import choose
 from zbuild.oci.referrers import Attachment
 from zbuild.state.record import Record
 
@@ -53,12 +54,13 @@ def attest(built: Built, session: Session, options: BuildOptions, pushed: Sequen
     kinds = options.documents
     if options.attestations:
         folder = Path(session.root, options.attestations)
-        for image, vertex in _targets(built.loaded.graph):
-            for kind in kinds:
+        for image, vertices in _targets(built.loaded.graph):
+            for vertex in vertices:
+                shown = image if len(vertices) == 1 else f"{image}@{vertex.platform}"
                 digest = built.records[vertex.id].digest
-                _write(
-                    folder / f"{image.replace('/', '_')}.{kind}.json", maker.make(kind, image, vertex, image, digest)
-                )
+                for kind in kinds:
+                    path = folder / f"{shown.replace('/', '_')}.{kind}.json"
+                    _write(path, maker.make(kind, image, vertex, image, digest))
     if pushed:
         _attach_all(maker, kinds, built.loaded.graph, pushed, emit)
 
@@ -70,10 +72,12 @@ def present(loaded: LoadedGraph, session: Session) -> Built:
     return Built(loaded, described, {n: d.record for n, d in decisions.items() if isinstance(d.record, Record)})
 
 
-def _targets(graph: Graph) -> Iterator[tuple[str, Vertex]]:
-    """Yield the targets' images, each with the stage that makes it."""
+def _targets(graph: Graph) -> Iterator[tuple[str, list[Vertex]]]:
+    """Yield the targets' images, each with the stages that make it, one for each platform."""
     by_id = graph.by_id()
-    return ((node.name, by_id[node.vertex]) for node in graph.images if node.name in graph.targets)
+    for node in graph.images:
+        if node.name in graph.targets:
+            yield node.name, [by_id[name] for name in node.vertices]
 
 
 def _write(path: Path, text: str) -> None:
@@ -115,19 +119,21 @@ def _attach_all(
             repository = replace(parse_reference(tag.reference), tag="")
             if (repository, tag.digest) not in done:
                 done.add((repository, tag.digest))
-                vertex = vertices[tag.image]
-                subject = _subject(registry, tag)
-                for kind in kinds:
-                    text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
-                    registry.attach(subject, repository, _attachment(kind, text))
+                for vertex, subject in _subjects(registry, tag, vertices[tag.image]):
+                    for kind in kinds:
+                        text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
+                        registry.attach(subject, repository, _attachment(kind, text))
                 emit(Notice(f"attached {' and '.join(kinds)} to {repository.name}@{tag.digest}"))
 
 
-def _subject(registry: Registry, tag: PushedTag) -> Descriptor:
-    """Return what names an image, as the registry has it."""
+def _subjects(registry: Registry, tag: PushedTag, vertices: Sequence[Vertex]) -> Iterator[tuple[Vertex, Descriptor]]:
+    """Yield the stages that make an image, each with what names its result, as the registry has it."""
     found = replace(parse_reference(tag.reference), tag="", digest=tag.digest)
     manifest = registry.manifest(found)
-    return manifest.descriptor()
+    for vertex in vertices:
+        named = choose(manifest.entries(), vertex.platform) if manifest.is_index else manifest.descriptor()
+        if named is not None:
+            yield vertex, named
 
 
 def _attachment(kind: Document, text: str) -> Attachment:

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from zbuild.api.checkpoints import RunCheckpoints
+from zbuild.api.emulation import check_runs
 from zbuild.api.names import local_name
 from zbuild.api.pulls import Finished
 from zbuild.api.secrets import GivenSecrets
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from zbuild.api.options import BuildOptions
     from zbuild.api.session import Session
+    from zbuild.backend.protocol import ImageList
     from zbuild.base.errors import ZbuildError
     from zbuild.events.bus import Emit
     from zbuild.graph.types import Graph, ImageNode, Vertex
@@ -40,6 +42,7 @@ class Build:
     """One build of a graph. `finished` holds what became of each stage, `decisions` what was planned.
 
     `shared` tells whether all results are in the remote caches that they should be in.
+    `lists` are those made of images of several platforms, by the image's name.
     """
 
     def __init__(self, session: Session, graph: Graph, options: BuildOptions, emit: Emit, logs: str) -> None:
@@ -57,6 +60,7 @@ class Build:
         self.finished: dict[str, Finished] = {}
         self.decisions: dict[str, Decision] = {}
         self.shared = True
+        self.lists: dict[str, ImageList] = {}
 
     def tags_of(self, node: ImageNode) -> tuple[str, ...]:
         """Return an image's tags as they were asked for; those of the command line go to the targets."""
@@ -112,6 +116,7 @@ class Build:
         self.decisions = self._session.decide(self._graph)
         decisions = self.decisions.items()
         self._given.check(item.described for _, item in decisions if item.action != "cached" and not item.same_as)
+        check_runs((item.described for _, item in decisions if item.action == "run"), self._session.backend)
         running = {name for name, item in decisions if item.action in ("run", "maybe") or item.same_as}
         count = Counter(item.action for item in self.decisions.values())
         run, pull, cached = count["run"], count["pulled"], len(decisions) - len(running) - count["pulled"]
@@ -235,27 +240,35 @@ class Build:
         raise BuildFailedError("build-failed", f"failed: {failed}", span=first.span, hint=first.hint) from first
 
     def _tag(self) -> None:
-        """Give every image the names it should have and has not, whether its stage ran or was cached."""
+        """Give every image the names it should have and has not, whether its stages ran or were cached."""
         images = self._session.backend.images()
         for node in self._graph.images:
-            finished = self.finished.get(node.vertex)
-            wanted = self.names.get(node.vertex, ())
-            if finished is None or not wanted:
+            results = [self.finished[name] for name in node.vertices if name in self.finished]
+            wanted = tuple(map(local_name, self.tags_of(node)))
+            if len(results) < len(node.vertices) or not wanted:
                 continue
-            image_id = finished.record.image_id
+            image_id = results[0].record.image_id if len(results) == 1 else self._list(node, results)
             missing = [name for name in wanted if name not in images.get(image_id, ())]
             if missing:
                 self._session.backend.tag(image_id, missing)
-            if missing or finished.action == "run":
-                self._emit(ImageTagged(node.name, tuple(wanted)))
+            if missing or any(finished.action == "run" for finished in results):
+                self._emit(ImageTagged(node.name, wanted))
+
+    def _list(self, node: ImageNode, results: Sequence[Finished]) -> str:
+        """Put the images of all platforms into one list, which bears the tags; return its id."""
+        made = self._session.backend.make_list([finished.record.image_id for finished in results])
+        self.lists[node.name] = made
+        return made.image_id
 
 
 def _names(graph: Graph, options: BuildOptions) -> dict[str, tuple[str, ...]]:
-    """Return the names each output gets, in full: its images' tags, and for targets those of the command line."""
+    """Return the names that images of one platform are committed under, in full; those of others go to a list."""
     names: dict[str, tuple[str, ...]] = {}
     for node in graph.images:
-        full = (local_name(tag) for tag in (*node.tags, *_extra_tags(graph, node, options)))
-        names[node.vertex] = tuple(dict.fromkeys((*names.get(node.vertex, ()), *full)))
+        if len(node.vertices) == 1:
+            (vertex,) = node.vertices
+            full = map(local_name, (*node.tags, *_extra_tags(graph, node, options)))
+            names[vertex] = tuple(dict.fromkeys((*names.get(vertex, ()), *full)))
     return names
 
 
@@ -263,8 +276,8 @@ def _extra_tags(graph: Graph, node: ImageNode, options: BuildOptions) -> tuple[s
     return options.tags if node.name in graph.targets else ()
 
 
-def needed_stages(graph: Graph, vertex: str) -> tuple[str, ...]:
-    """Return the stages of one image that its result needs, in order."""
-    wanted = graph.closure([vertex])
-    image = graph.by_id()[vertex].image
+def needed_stages(graph: Graph, vertices: Sequence[str]) -> tuple[str, ...]:
+    """Return the stages of one image that its results need, in order."""
+    wanted = graph.closure(vertices)
+    image = graph.by_id()[vertices[0]].image
     return tuple(item.id for item in graph.vertices if item.id in wanted and item.image == image)

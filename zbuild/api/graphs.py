@@ -13,7 +13,7 @@ from zbuild.base import diagnostic, platform, span
 from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import xxh
 from zbuild.base.epoch import EPOCH_ARG
-from zbuild.base.errors import BuildFileError, StateError
+from zbuild.base.errors import BuildFileError, StateError, UsageError
 from zbuild.graph import types as graph_types
 from zbuild.model import caches, definition, mounts, ops, remote, secrets
 from zbuild.model.overlay import Overlay
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from zbuild.api.lint import IgnoredPaths, LintChoices
     from zbuild.api.options import BuildOptions
     from zbuild.base.diagnostic import Diagnostic
+    from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.frontend.recipe.catalog import Catalog
     from zbuild.graph.types import Graph
@@ -219,8 +220,9 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions, *, checking: bool) -> str:
-    chosen = (options.build_args, options.contexts, options.target, options.detect, options.runtime, checking)
     times = (options.reproducible, os.environ.get(EPOCH_ARG, ""))
+    built = (options.target, options.platforms, options.detect, options.runtime)
+    chosen = (options.build_args, options.contexts, *built, checking)
     overlay = (reading.overlay.files, reading.overlay.profiles, reading.overlay.settings)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())), overlay)
     return f"{xxh((how, tuple(targets), chosen, times))}.graph"
@@ -244,6 +246,7 @@ def _make(
         options.build_args,
         options.target,
         contexts,
+        tuple(map(_platform, options.platforms)),
         checking,
         reproducible=options.reproducible,
         epoch=os.environ.get(EPOCH_ARG, ""),
@@ -258,6 +261,13 @@ def _make(
     warnings = (*project.warnings, *unused)
     environment = tuple(map(environment_row, project.environment))
     return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices, environment)
+
+
+def _platform(text: str) -> Platform:
+    try:
+        return platform.parse_platform(text)
+    except ValueError as error:
+        raise UsageError("bad-platform", str(error)) from None
 
 
 def _watched(project: Project) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ class BuildOptions:
     instructions the files are kept as checkpoints, "" = as the build files say.
     `provenance`, `sbom`: make these of the targets, attach them to what is pushed, and write them to the folder
     `attestations` (absolute, or relative to the workspace; "" for none).
-    `reproducible` holds for all images that do not say themselves.
+    `reproducible` holds for all images that do not say themselves. `platforms` are what the targets are built for,
+    before what build files say.
 
     `cache_from` and `cache_to` are remote caches to read from and to write to, in the place of those that build files
     name: folders, `s3://BUCKET/PREFIX` or repositories of registries. Entries older than `cache_ttl` seconds are not
@@ -63,6 +64,7 @@ class BuildOptions:
     cache_to: tuple[str, ...] = ()
     cache_ttl: float = 0.0
     cache_read_only: bool = False
+    platforms: tuple[str, ...] = ()
 
     @property
     def has_caches(self) -> bool:
@@ -85,11 +87,27 @@ class StageReport:
     action: Action
     seconds: float
     reason: str = ""
+    platform: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformReport:
+    """An image's result for one platform; size in bytes."""
+
+    platform: str
+    image_id: str
+    digest: str
+    layer_count: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
 class ImageReport:
-    """A built image; sizes in bytes, times in ms (`build_time_ms`: spent on its stages in this run)."""
+    """A built image; sizes in bytes, times in ms (`build_time_ms`: spent on its stages in this run).
+
+    For several platforms, `image_id` and `digest` are those of the list that bears the tags, "" where there are no
+    tags, and sizes are sums.
+    """
 
     name: str
     image_id: str
@@ -99,6 +117,7 @@ class ImageReport:
     size: int
     build_time_ms: int
     stages: tuple[StageReport, ...] = field(default_factory=tuple)
+    platforms: tuple[PlatformReport, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +155,11 @@ def _cached(stages: tuple[StageReport, ...]) -> tuple[StageReport, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ImageListing:
-    """An image of the workspace as `zbuild list` shows it; `file` "" for one defined inline."""
+    """An image of the workspace as `zbuild list` shows it; `file` "" for one defined inline, `platforms` as written."""
 
     name: str
     context: str
     file: str
     tags: tuple[str, ...]
     groups: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()

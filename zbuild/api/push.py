@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def push_built(graph: Graph, session: Session, build: Build, emit: Emit) -> tuple[PushedTag, ...]:
     """Push the targets of a build that ended well, with the tags of the command line, too; raises as `push_present`."""
     tags = {node.name: build.tags_of(node) for node in graph.images}
-    images = {name: finished.record.image_id for name, finished in build.finished.items()}
-    return _push(graph, session, tags, images, emit)
+    results = {name: finished.record.image_id for name, finished in build.finished.items()}
+    return _push(graph, session, tags, results, emit)
 
 
 def push_present(graph: Graph, session: Session, emit: Emit) -> tuple[PushedTag, ...]:
@@ -35,22 +35,22 @@ def push_present(graph: Graph, session: Session, emit: Emit) -> tuple[PushedTag,
 
     Raises UsageError for what is not up to date; RegistryError, ImageGoneError, BackendError, InterruptedBuildError.
     """
-    images = _present_images(graph, session)
-    return _push(graph, session, {node.name: node.tags for node in graph.images}, images, emit)
+    results = _present_results(graph, session)
+    return _push(graph, session, {node.name: node.tags for node in graph.images}, results, emit)
 
 
 def tag_present(graph: Graph, session: Session, names: Sequence[str], emit: Emit) -> None:
     """Give the image of the only target further names in the store."""
-    if len(graph.roots) != 1:
+    if len(graph.targets) != 1:
         message = f"there are several images: {', '.join(graph.targets)}"
         raise UsageError("tag-of-many", message, hint="name one of them")
     full = tuple(dict.fromkeys(map(local_name, names)))
-    (image_id,) = _present_images(graph, session).values()
-    session.backend.tag(image_id, full)
+    results = _present_results(graph, session)
+    session.backend.tag(_whole_image(tuple(results.values()), session), full)
     emit(ImageTagged(graph.targets[0], full))
 
 
-def _present_images(graph: Graph, session: Session) -> dict[str, str]:
+def _present_results(graph: Graph, session: Session) -> dict[str, str]:
     """Return the image id of each of the targets' vertices. Raises UsageError when one has to be built first."""
     decisions = session.decide(graph)
     session.sources.save()
@@ -62,6 +62,11 @@ def _present_images(graph: Graph, session: Session) -> dict[str, str]:
     return found
 
 
+def _whole_image(results: Sequence[str], session: Session) -> str:
+    """Return the id of what is an image's result: of several platforms, the list of them."""
+    return results[0] if len(results) == 1 else session.backend.make_list(results).image_id
+
+
 def _image_id(decision: Decision, session: Session) -> str:
     """Return the image that is a stage's result, "" when the stage would run."""
     record = decision.record
@@ -71,13 +76,15 @@ def _image_id(decision: Decision, session: Session) -> str:
 
 
 def _push(
-    graph: Graph, session: Session, tags: Mapping[str, Sequence[str]], images: Mapping[str, str], emit: Emit
+    graph: Graph, session: Session, tags: Mapping[str, Sequence[str]], results: Mapping[str, str], emit: Emit
 ) -> tuple[PushedTag, ...]:
-    """Push the tags of the targets that name a registry; `tags` are by image, `images` the ids by vertex."""
+    """Push the tags of the targets that name a registry; `tags` are by image, `results` are image ids by vertex."""
     owners: dict[PushOrder, str] = {}
     for node in graph.images:
         if node.name in graph.targets:
-            orders = _orders(node.name, images[node.vertex], tags[node.name], emit)
+            references = _references(node.name, tags[node.name], emit)
+            whole = _whole_image([results[name] for name in node.vertices], session) if references else ""
+            orders = [PushOrder(whole, reference) for reference in references]
             owners.update((order, node.name) for order in orders if order not in owners)
     pushed: list[PushedTag] = []
 
@@ -92,11 +99,12 @@ def _push(
     return tuple(pushed)
 
 
-def _orders(image: str, image_id: str, tags: Sequence[str], emit: Emit) -> list[PushOrder]:
+def _references(image: str, tags: Sequence[str], emit: Emit) -> list[str]:
+    """Return the tags that name a registry, in full; the others are told."""
     names = [local_name(tag) for tag in tags]
     kept = [name for name in names if name.startswith(LOCAL)]
     if kept:
         emit(Notice(f"{image}: not pushed, since no registry is named: {', '.join(kept)}"))
     elif not names:
         emit(Notice(f"{image}: not pushed, since it has no tags"))
-    return [PushOrder(image_id, name) for name in names if name not in kept]
+    return [name for name in names if name not in kept]

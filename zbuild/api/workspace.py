@@ -118,6 +118,7 @@ class Workspace:
                 file="" if spec.definition else files.find(spec.context, spec.file, spec.span),
                 tags=spec.tags,
                 groups=tuple(name for name, members in groups.items() if spec.name in members),
+                platforms=spec.platforms,
             )
             for spec in project.images
         )

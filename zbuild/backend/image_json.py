@@ -32,7 +32,7 @@ def parse_config(document: dict[str, Any]) -> ImageConfig:
 
 
 def parse_platform_of(document: dict[str, Any]) -> Platform:
-    """Return the platform that a stored config says."""
+    """Return the platform that a stored config, or an entry of a list, says."""
     return Platform(document.get("os") or "", document.get("architecture") or "", document.get("variant") or "")
 
 

@@ -154,18 +154,27 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True)
 class PushOrder:
-    """An image of the store, and what a registry is to call it: registry, repository and tag, in full."""
+    """An image or a list of the store, and what a registry is to call it: registry, repository and tag, in full."""
 
     image_id: str
     reference: str
 
 
 @dataclass(frozen=True, slots=True)
+class ImageList:
+    """A list of images of several platforms in the store, and its digest there."""
+
+    image_id: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageUse:
     """What holds an image of the store, and what it takes.
 
-    `given_names` are those that are not the backend's own, of this workspace; `in_use` tells whether a container stands
-    on it. `layers` are the bytes of each layer by its id, unpacked as tars; images may share them.
+    `given_names` are those that are not the backend's own, of this workspace, and those of lists that it is in;
+    `in_use` tells whether a container stands on it. `layers` are the bytes of each layer by its id, unpacked as tars;
+    images may share them.
     """
 
     given_names: tuple[str, ...]
@@ -247,6 +256,17 @@ class Backend(Protocol):
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image more names, taking each from whatever image had it."""
+        ...
+
+    def make_list(self, image_ids: Sequence[str]) -> ImageList:
+        """Put images of several platforms into a list, unless there is one; it has names like any image.
+
+        A list that users have given no name is gone after the next sweep. Raises ImageGoneError.
+        """
+        ...
+
+    def cannot_run(self, platform: Platform) -> str:
+        """Return why programs of a platform cannot be run here, "" when they can."""
         ...
 
     def remove(self, image_ids: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options("build_args", "contexts", "target", "detect", "runtime")
+@with_build_options("build_args", "contexts", "platforms", "target", "detect", "runtime")
 @format_option("text", "dot", "mermaid", "json")
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions, form: GraphFormat) -> None:

@@ -41,5 +41,10 @@ def command(workspace: Workspace, options: BuildOptions, form: str) -> None:
 
 def list_text(images: Sequence[ImageListing]) -> str:
     """Return the images as an aligned table."""
-    rows = [(i.name, i.context, i.file or "(inline)", " ".join(i.tags), " ".join(i.groups)) for i in images]
-    return "\n".join(aligned([("IMAGE", "CONTEXT", "FILE", "TAGS", "GROUPS"), *rows]))
+    rows = [("IMAGE", "CONTEXT", "FILE", "TAGS", "GROUPS", "PLATFORMS")]
+    for i in images:
+        lists = (" ".join(i.tags), " ".join(i.groups), " ".join(i.platforms))
+        rows.append((i.name, i.context, i.file or "(inline)", *lists))
+    if not any(i.platforms for i in images):
+        return "\n".join(aligned([row[:-1] for row in rows]))
+    return "\n".join(aligned(rows))

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def metadata(report: BuildReport) -> dict[str, object]:
-    """Return `{"images": {NAME: {image_id, digest, tags, layer_count, size, build_time_ms, stages}}}`, and `pushed`."""
+    """Return `{"images": {NAME: {image_id, digest, tags, …}}}` with the fields of ImageReport, and `pushed`."""
     images = {image.name: asdict(image) for image in report.images}
     for values in images.values():
         del values["name"]

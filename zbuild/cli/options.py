@@ -85,6 +85,14 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         metavar="NAME=VALUE",
         help="Let NAME in FROM and COPY --from mean a folder, docker-image://REF or target:IMAGE.",
     ),
+    "platforms": click.option(
+        "--platform",
+        "platforms",
+        callback=values.platforms,
+        multiple=True,
+        metavar="OS/ARCH[,...]",
+        help="Build for these platforms; several make one image, a list of them.",
+    ),
     "target": click.option("--target", default="", metavar="STAGE", help="Build each image only up to this stage."),
     "backend": click.option(
         "--backend", default="", metavar="NAME", help="The backend to build with (also: ZBUILD_BACKEND)."
@@ -196,11 +204,11 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
 }
 PLAN_OPTIONS = (
-    *("build_args", "contexts", "target", "backend", "pull", "locked", "always", "no_cache"),
+    *("build_args", "contexts", "platforms", "target", "backend", "pull", "locked", "always", "no_cache"),
     *("cache_from", "cache_ttl", "reproducible", "detect", "runtime"),
 )
 DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")
-CACHE_OPTIONS = ("build_args", "contexts", "backend", "reproducible", "detect", "runtime")
+CACHE_OPTIONS = ("build_args", "contexts", "platforms", "backend", "reproducible", "detect", "runtime")
 
 
 def with_workspace(function: Callback) -> Callback:

@@ -62,6 +62,7 @@ def plan_json(plan: Plan) -> str:
             "name": stage.id,
             "image": stage.image,
             "stage": stage.stage,
+            "platform": stage.platform,
             "action": stage.action,
             "reason": stage.reason,
             "key": stage.key,

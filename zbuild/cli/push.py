@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_build_options(
-    *("build_args", "contexts", "target", "backend", "reproducible", "detect", "runtime"), *DOCUMENT_OPTIONS, "wait"
+    *("build_args", "contexts", "platforms", "target", "backend", "reproducible", "detect", "runtime"),
+    *DOCUMENT_OPTIONS,
+    "wait",
 )
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions) -> None:

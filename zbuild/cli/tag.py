@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 )
 @click.argument("image")
 @click.argument("names", nargs=-1, required=True, callback=image_names, metavar="NAME[:TAG]...")
-@with_build_options("build_args", "contexts", "target", "backend", "reproducible", "detect", "runtime", "wait")
+@with_build_options(
+    *("build_args", "contexts", "platforms", "target", "backend", "reproducible", "detect", "runtime", "wait")
+)
 @with_workspace
 def command(workspace: Workspace, image: str, names: tuple[str, ...], options: BuildOptions) -> None:
     """Give the present result of an image further names.

@@ -127,6 +127,18 @@ def age(_context: click.Context, _param: click.Parameter, value: str | None) -> 
         raise click.BadParameter(str(error)) from None
 
 
+def platforms(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    """Take platforms with commas between, each as OCI names it."""
+    if not values:
+        return ()
+    from zbuild.base.platform import parse_platform  # noqa: PLC0415 - rarely given
+
+    try:
+        return tuple(dict.fromkeys(str(parse_platform(text)) for value in values for text in value.split(",")))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
     """Refuse what cannot name an image, before anything is built."""
     from zbuild.base.reference import ReferenceError as BadReferenceError  # noqa: PLC0415 - only for --tag

@@ -14,19 +14,20 @@ from zbuild.graph.images import Images
 from zbuild.graph.resolve import Resolver
 from zbuild.graph.select import select
 from zbuild.graph.topo import CycleError, order
-from zbuild.graph.types import Graph, ImageNode, Vertex
+from zbuild.graph.types import FromVertex, Graph, ImageNode, Vertex
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from zbuild.base.platform import Platform
     from zbuild.base.span import Span
     from zbuild.graph.instance import Instance
     from zbuild.graph.select import Selected
     from zbuild.model.contexts import NamedContexts
     from zbuild.model.definition import Definition
     from zbuild.model.ops import Pairs
-    from zbuild.model.project import Project
+    from zbuild.model.project import ImageSpec, Project
 
 
 class Loader(Protocol):
@@ -43,7 +44,7 @@ class Loader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GraphOptions:
-    """What the command line adds: arguments and contexts for all images, and the stage wanted of each target.
+    """What the command line adds: arguments and contexts for all images, the stage wanted of each target, platforms.
 
     `checking`: what is right but cannot be built yet is left out; otherwise it is an error. `reproducible` is for
     images that do not say themselves; `epoch` is what SOURCE_DATE_EPOCH is set to here, for builds that are given none.
@@ -52,6 +53,7 @@ class GraphOptions:
     build_args: Pairs = ()
     target: str = ""
     contexts: NamedContexts = ()
+    platforms: tuple[Platform, ...] = ()
     checking: bool = False
     reproducible: bool = False
     epoch: str = ""
@@ -89,32 +91,33 @@ class _Builder:
         selected = select(self._project, targets)
         self._images.asked = {item.image: item.stage or self._options.target for item in selected}
         wanted = [(item.image, self._want(item)) for item in selected]
-        roots = tuple(dict.fromkeys(root for _, root in wanted if root))
+        roots = tuple(dict.fromkeys(root for _, found in wanted for root in found))
         self._grow()
         self._diagnostics.check()
         vertices = self._sorted()
         names = tuple(dict.fromkeys(item.image for item in selected))
         partial = {
-            item.image: root
-            for item, (_, root) in zip(selected, wanted, strict=True)
+            item.image: found
+            for item, (_, found) in zip(selected, wanted, strict=True)
             if item.stage or self._options.target
         }
         known = tuple((spec.name, spec.tags) for spec in self._project.images)
         nodes = self._image_nodes(vertices, partial)
         return Graph(vertices, nodes, roots, names, known, self._project.push_after_all, self._project.cache)
 
-    def _want(self, item: Selected) -> str:
-        """Ask for a target's stage; return its vertex id, or "" when the image cannot be read."""
-        instance = self._images.instance(item.image)
-        if instance is None:
-            return ""
+    def _want(self, item: Selected) -> tuple[str, ...]:
+        """Ask for a target's stage; return its vertex ids, one for each platform, or () when it cannot be read."""
         wanted = item.stage or self._options.target
-        if not wanted:
-            return self._demand(instance, self._images.output_index(item.image, instance))
-        index = instance.stage_index(wanted, len(instance.definition.stages))
-        if index is None:
-            raise _unknown_stage(instance, wanted)
-        return self._demand(instance, index)
+        found = []
+        for instance in self._images.instances(item.image):
+            index = self._images.output_index(item.image, instance)
+            if wanted:
+                asked = instance.stage_index(wanted, len(instance.definition.stages))
+                if asked is None:
+                    raise _unknown_stage(instance, wanted)
+                index = asked
+            found.append(self._demand(instance, index))
+        return tuple(dict.fromkeys(found))
 
     def _demand(self, instance: Instance, index: int) -> str:
         vertex_id = self._images.vertex_id(instance, index)
@@ -145,6 +148,7 @@ class _Builder:
             stage=stage,
             base=resolved.base,
             platform=resolved.platform,
+            target=instance.platform,
             context=instance.context,
             file=instance.file,
             escape=instance.definition.escape,
@@ -162,11 +166,11 @@ class _Builder:
     def _after(self, instance: Instance, span: Span) -> list[str]:
         found = []
         for name in instance.after:
-            other = self._images.instance(name)
-            if other is not None and other != instance:
-                found.append(self._demand(other, self._images.output_index(name, other)))
-            elif other is not None:
+            others = self._images.instances(name)
+            if instance in others:
                 self._diagnostics.error("cycle", f"image '{name}' depends on itself", span)
+                continue
+            found += [self._demand(other, self._images.output_index(name, other)) for other in others]
         return found
 
     def _sorted(self) -> tuple[Vertex, ...]:
@@ -176,23 +180,38 @@ class _Builder:
             names = order(edges)
         except CycleError as error:
             raise _cycle(error, vertices) from None
+        for name in names:
+            base = vertices[name].base
+            if isinstance(base, FromVertex):  # whatever was asked for, the result is for the base's platform
+                vertices[name] = replace(vertices[name], platform=vertices[base.vertex].platform)
         return tuple(replace(vertices[name], output=name in self._work.outputs) for name in names)
 
-    def _image_nodes(self, vertices: Sequence[Vertex], partial: Mapping[str, str]) -> tuple[ImageNode, ...]:
-        """Return the images in the graph; one that is asked for by stage (`partial`) stands for that, without tags."""
+    def _image_nodes(self, vertices: Sequence[Vertex], partial: Mapping[str, tuple[str, ...]]) -> tuple[ImageNode, ...]:
+        """Return the images in the graph.
+
+        One that is asked for by stage (`partial`) stands for that, without tags. One that is merely built upon, not for
+        all its platforms, has no tags: these stand for all.
+        """
         ids = {vertex.id for vertex in vertices}
         needed = {name for vertex in vertices for name in vertex.depends}
         nodes = []
         for spec in self._project.images:
-            instance = self._images.loaded(spec.name)
-            if instance is None:
-                continue
-            vertex_id = self._images.vertex_id(instance, self._images.output_index(spec.name, instance))
-            if vertex_id in ids and (spec.name not in partial or vertex_id in needed):
-                nodes.append(ImageNode(spec.name, vertex_id, spec.tags, spec.span))
+            outputs = {
+                instance.platform: self._images.vertex_id(instance, self._images.output_index(spec.name, instance))
+                for instance in self._images.loaded(spec.name)
+            }
+            found = {platform: name for platform, name in outputs.items() if name in ids}
+            if found and (spec.name not in partial or needed.intersection(found.values())):
+                nodes.append(_image_node(spec, found, self._images.platforms(spec.name)))
             elif spec.name in partial:
                 nodes.append(ImageNode(spec.name, partial[spec.name], (), spec.span))
         return tuple(nodes)
+
+
+def _image_node(spec: ImageSpec, found: Mapping[Platform, str], own: Sequence[Platform]) -> ImageNode:
+    if not all(platform in found for platform in own):
+        return ImageNode(spec.name, tuple(found.values()), (), spec.span)
+    return ImageNode(spec.name, tuple(dict.fromkeys(found[platform] for platform in own)), spec.tags, spec.span)
 
 
 def _unknown_stage(instance: Instance, wanted: str) -> UsageError:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from zbuild.base.epoch import EPOCH_ARG, chosen_epoch
 from zbuild.base.errors import BuildFileError
-from zbuild.base.platform import host_platform, parse_platform
-from zbuild.base.reference import ReferenceError as BadReferenceError
-from zbuild.base.reference import normalise
+from zbuild.base.platform import host_platform
 from zbuild.base.text import did_you_mean
 from zbuild.graph.instance import Instance, global_args, wants_target
+from zbuild.graph.names import StageNames, by_tag
+from zbuild.graph.platforms import own_platforms, wanted_platform, with_stage_facts
 from zbuild.graph.types import Settings
 from zbuild.model.definition import NestedBuild
 from zbuild.syntax.words import WordError
@@ -50,19 +50,27 @@ class Images:
         self.registry = project.registry
         self._shared = project.contexts
         self._contexts = options.contexts
+        self._platforms = options.platforms
         self.asked: dict[str, str] = {}
         self._diagnostics = diagnostics
-        self._by_name: dict[str, Instance | None] = {}
+        self._by_name: dict[str, dict[Platform, Instance | None]] = {}
         self._nested: dict[tuple[object, ...], Instance | None] = {}
-        self._names: set[str] = set(self._specs)
+        self._names = StageNames(self._specs)
         self._definitions: dict[str, Definition | None] = {}
-        self._by_tag = _tags(project)
+        self._by_tag = by_tag(project)
         self._files: dict[str, str | None] = {}
-        self._ids: dict[tuple[str, int], str] = {}
-        self._taken: set[str] = set()
 
-    def instance(self, name: str, span: Span | None = None) -> Instance | None:
-        """Return a workspace image's instance; None, with the problem noted, when it cannot be had."""
+    def instances(self, name: str) -> list[Instance]:
+        """Return a workspace image's instances for all its platforms; why one cannot be had is noted."""
+        platforms = self.platforms(name) if name in self._specs else (host_platform(),)
+        found = (self.instance(name, platform) for platform in platforms)
+        return [instance for instance in found if instance is not None]
+
+    def instance(self, name: str, platform: Platform, span: Span | None = None) -> Instance | None:
+        """Return a workspace image's instance for what is built for a platform.
+
+        None, with the problem noted, when it cannot be had.
+        """
         if name in self._matrices:
             self._refuse_matrix(name, span)
             return None
@@ -70,13 +78,25 @@ class Images:
             hint = did_you_mean(name, self._specs)
             self._diagnostics.error("unknown-image", f"there is no image named '{name}'", span, hint)
             return None
-        if name not in self._by_name:
-            self._by_name[name] = self._load(self._specs[name])
-        return self._by_name[name]
+        spec = self._specs[name]
+        wanted = wanted_platform(spec, self.platforms(spec.name), platform)
+        if wanted is None:
+            message = f"'{name}' is not built for {platform}: its platforms are {', '.join(spec.platforms)}"
+            self._diagnostics.error("bad-platform", message, span)
+            return None
+        made = self._by_name.setdefault(name, {})
+        if wanted not in made:
+            made[wanted] = self._load(spec, wanted)
+        return made[wanted]
 
-    def loaded(self, name: str) -> Instance | None:
-        """Return an image's instance if something has needed it."""
-        return self._by_name.get(name)
+    def platforms(self, name: str) -> tuple[Platform, ...]:
+        """Return what a workspace image is built for when it is asked for."""
+        return own_platforms(self._specs[name], self._platforms, is_target=name in self.asked)
+
+    def loaded(self, name: str) -> tuple[Instance, ...]:
+        """Return an image's instances that something has needed."""
+        found = self._by_name.get(name, {}).values()
+        return tuple(instance for instance in found if instance is not None)
 
     def _refuse_matrix(self, name: str, span: Span | None) -> None:
         members = self._matrices[name]
@@ -93,11 +113,8 @@ class Images:
         return self._by_tag.get(reference)
 
     def vertex_id(self, instance: Instance, index: int) -> str:
-        """Return the id of a stage's vertex: its name, made unlike that of a nested build that happens to be equal."""
-        key = (instance.name, index)
-        if key not in self._ids:
-            self._ids[key] = _free(instance.stage_name(index), self._taken)
-        return self._ids[key]
+        """Return the id of a stage's vertex."""
+        return self._names.of_stage(instance, index)
 
     def output_index(self, name: str, instance: Instance) -> int:
         """Return the index of the stage that is an image's result: its `target`, else the last one."""
@@ -116,7 +133,7 @@ class Images:
     def nested(self, build: NestedBuild, args: Pairs, platform: Platform) -> tuple[Instance, int] | None:
         """Return what a `build:` builds, and the index of its result; None, with the problem noted, if it can't be."""
         if build.image:
-            instance = self.instance(build.image, build.span)
+            instance = self.instance(build.image, platform, build.span)
             index = None if instance is None else self.output_index(build.image, instance)
         else:
             instance, index = self._nested_path(build, args, platform)
@@ -138,7 +155,7 @@ class Images:
         args = self._given(args)
         same = self._same_as(build.context, file, args, platform)
         if same is not None:
-            instance = self.instance(same)
+            instance = self.instance(same, platform)
             return instance, None if instance is None else self.output_index(same, instance)
         key = (build.context, file, args, platform)
         if key not in self._nested:
@@ -151,14 +168,23 @@ class Images:
             self._diagnostics.error("endless-build", "nested builds do not come to an end here", build.span)
             return None
         definition = self._definition(file)
-        name = _free(build.context if build.context != "." else file, self._names)
+        name = self._names.of_build(build.context, file, args)
         if definition is None or not self._can_build(name, definition):
             return None
         contexts, target = self._named_contexts(), _target_stage(definition, "")
         epoch = self._epoch_of(self._project.reproducible, args, build.span)
         settings = Settings(epoch=epoch, secrets=self._project.secrets, ssh=self._project.ssh)
         made = Instance(
-            name, build.context, file, definition, platform, args, settings, target=target, contexts=contexts
+            name,
+            build.context,
+            file,
+            definition,
+            platform,
+            args,
+            settings,
+            target=target,
+            contexts=contexts,
+            platforms=self._platforms or (host_platform(),),
         )
         return self._instance(made)
 
@@ -172,7 +198,7 @@ class Images:
                 and spec.definition is None
                 and not spec.contexts
             )
-            if same and self._platform(spec) == platform and self._file(spec) == file:
+            if same and self._fits(spec, platform) and self._file(spec) == file:
                 return name
         return None
 
@@ -185,7 +211,10 @@ class Images:
                 self._files[spec.name] = None
         return self._files[spec.name]
 
-    def _load(self, spec: ImageSpec) -> Instance | None:
+    def _fits(self, spec: ImageSpec, platform: Platform) -> bool:
+        return wanted_platform(spec, self.platforms(spec.name), platform) == platform
+
+    def _load(self, spec: ImageSpec, platform: Platform) -> Instance | None:
         file = "" if spec.definition is not None else self._file(spec)
         definition = spec.definition or (self._definition(file) if file else None)
         if definition is None or file is None or not self._can_build(spec.name, definition):
@@ -196,12 +225,13 @@ class Images:
             context=spec.context,
             file=file,
             definition=definition,
-            platform=self._platform(spec),
+            platform=platform,
             args=args,
             settings=_settings(spec, self._epoch_of(spec.reproducible, args, spec.span)),
             after=spec.depends_on,
             target=_target_stage(definition, self.asked.get(spec.name) or spec.target),
             contexts=self._named_contexts(spec),
+            platforms=self.platforms(spec.name),
         )
         return self._share(made)
 
@@ -234,8 +264,8 @@ class Images:
 
     def _share(self, made: Instance) -> Instance | None:
         """Return the instance of another image that differs in nothing but its name, so that they share stages."""
-        for other in self._by_name.values():
-            if other is not None and made.file and replace(other, name=made.name, globals=()) == made:
+        for other in (instance for name in self._by_name for instance in self.loaded(name)):
+            if made.file and replace(other, name=made.name, globals=()) == made:
                 return other
         return self._instance(made)
 
@@ -245,7 +275,7 @@ class Images:
         except WordError as error:
             self._diagnostics.error("bad-word", str(error), made.definition.args[0].span)
             return None
-        return replace(made, globals=values)
+        return with_stage_facts(replace(made, globals=values))
 
     def _definition(self, file: str) -> Definition | None:
         if file not in self._definitions:
@@ -256,10 +286,6 @@ class Images:
                 self._definitions[file] = None
         return self._definitions[file]
 
-    def _platform(self, spec: ImageSpec) -> Platform:
-        platform = parse_platform(spec.platforms[0]) if spec.platforms else host_platform()
-        return replace(platform, os=spec.os) if spec.os else platform
-
 
 def _target_stage(definition: Definition, asked: str) -> str:
     """Return the value of TARGETSTAGE: the stage asked for, or the last one's name; "" where nothing asks for it."""
@@ -268,29 +294,6 @@ def _target_stage(definition: Definition, asked: str) -> str:
 
 def _is_of(context: NamedContext, image: str) -> bool:
     return isinstance(context, NestedBuild) and context.image == image
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """Return a name that is not taken yet, `name@2` where `name` is, and take it."""
-    number = 1
-    free = name
-    while free in taken:
-        number += 1
-        free = f"{name}@{number}"
-    taken.add(free)
-    return free
-
-
-def _tags(project: Project) -> dict[str, str]:
-    """Map full references to the image that bears them; the first one wins."""
-    found: dict[str, str] = {}
-    for spec in project.images:
-        for tag in spec.tags:
-            try:
-                found.setdefault(str(normalise(tag)), spec.name)
-            except BadReferenceError:
-                continue  # the frontend reports bad tags, with their place
-    return found
 
 
 def _settings(spec: ImageSpec, epoch: int | None) -> Settings:

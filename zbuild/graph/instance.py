@@ -28,7 +28,9 @@ TARGET_STAGE = "TARGETSTAGE"
 class Instance:
     """A definition with the arguments, platform and settings it is built with; `name` is what people call it.
 
-    `target` is the stage that was asked for, where the definition wants to know it (TARGETSTAGE); else "".
+    `target` is the stage that was asked for, where the definition wants to know it (TARGETSTAGE); else "". `platforms`
+    are all for which the image is built when it is asked for. Of each stage, `roots` has the index of the earlier one
+    that it starts from in the end, or its own; `fixed` says whether it is the same for every platform of the image.
     """
 
     name: str
@@ -42,6 +44,9 @@ class Instance:
     after: tuple[str, ...] = ()
     target: str = ""
     contexts: NamedContexts = ()
+    platforms: tuple[Platform, ...] = ()
+    roots: tuple[int, ...] = field(default=(), compare=False)
+    fixed: tuple[bool, ...] = field(default=(), compare=False)
 
     def named_context(self, name: str) -> NamedContext | None:
         """Return the context that takes the place of what a build file names so (a stage, or an image)."""

@@ -99,5 +99,5 @@ def _json(graph: Graph) -> str:
         }
         for vertex in graph.vertices
     ]
-    images = [{"name": image.name, "stage": image.vertex, "tags": list(image.tags)} for image in graph.images]
+    images = [{"name": image.name, "stages": list(image.vertices), "tags": list(image.tags)} for image in graph.images]
     return json.dumps({"targets": list(graph.targets), "images": images, "stages": stages}, indent=2) + "\n"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import BuildFileError
-from zbuild.base.platform import parse_platform
+from zbuild.base.platform import host_platform, parse_platform
 from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.graph.types import FromFolder, FromReference, FromScratch, FromVertex
@@ -54,13 +54,14 @@ class Resolver:
         self._images = images
         self._diagnostics = diagnostics
         self._needs: list[tuple[Instance, int, bool]] = []
+        self._wanted = host_platform()
 
     def stage(self, instance: Instance, index: int) -> ResolvedStage:
         """Resolve one stage of an instance."""
         self._needs = []
         stage = _replaced(instance, instance.definition.stages[index])
-        platform = self._platform(instance, stage)
-        base = self._base(instance, index, stage, platform)
+        self._wanted = self._platform(instance, instance.definition.stages[instance.roots[index]])
+        base = self._base(instance, index, stage)
         if isinstance(base, FolderContext | GitOrigin):
             assert isinstance(stage.base, NamedBase)  # noqa: S101 - nothing else has a context's name
             copy = Copy((".",), "/", source=stage.base.text, span=stage.span)
@@ -69,7 +70,7 @@ class Resolver:
         stage = self._with_triggers(stage, base)
         names = dict(source_names(stage.ops))
         sources = tuple((text, self._source(instance, index, text, span)) for text, span in names.items())
-        return ResolvedStage(stage, base, platform, sources, tuple(self._needs))
+        return ResolvedStage(stage, base, self._wanted, sources, tuple(self._needs))
 
     def _with_triggers(self, stage: Stage, base: VertexBase) -> Stage:
         """Put what the base's ONBUILD instructions stored before the stage's own instructions."""
@@ -96,14 +97,12 @@ class Resolver:
             self._diagnostics.error("bad-platform", str(error), stage.span)
             return instance.platform
 
-    def _base(
-        self, instance: Instance, index: int, stage: Stage, platform: Platform
-    ) -> VertexBase | FolderContext | GitOrigin:
+    def _base(self, instance: Instance, index: int, stage: Stage) -> VertexBase | FolderContext | GitOrigin:
         base = stage.base
         match base:
             case NestedBuild():
                 args = self._args(base, instance)
-                return self._needed(self._images.nested(base, args, platform), output=True)
+                return self._needed(self._images.nested(base, args, self._wanted), output=True)
             case NamedBase():
                 return self._named_base(instance, index, base)
 
@@ -115,7 +114,7 @@ class Resolver:
             case FolderContext() | GitOrigin():
                 return context
             case NestedBuild():
-                return self._needed(self._images.nested(context, (), instance.platform), output=True)
+                return self._needed(self._images.nested(context, (), self._wanted), output=True)
             case ReferenceContext(reference):
                 text = reference
         if text == "scratch":
@@ -152,7 +151,7 @@ class Resolver:
             case GitOrigin():
                 return context
             case NestedBuild():
-                found = self._needed(self._images.nested(context, (), instance.platform), output=True)
+                found = self._needed(self._images.nested(context, (), self._wanted), output=True)
                 return found if isinstance(found, FromVertex) else FromReference(name)
             case ReferenceContext("scratch"):
                 self._diagnostics.error("bad-context", f"the context '{name}' is scratch, which has no files", span)
@@ -181,7 +180,7 @@ class Resolver:
         return FromReference(reference)
 
     def _output_of(self, image: str, span: Span) -> FromVertex | None:
-        found = self._images.instance(image, span)
+        found = self._images.instance(image, self._wanted, span)
         if found is None:
             return None
         index = self._images.output_index(image, found)

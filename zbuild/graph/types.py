@@ -77,6 +77,7 @@ class Vertex:
     """One stage to build.
 
     `id` is `image/stage`, or the image's name alone for an unnamed last stage; `label` is the stage's name or index.
+    `target` is the platform that the image is built for, where `platform`, the stage's own, may be another.
     `before` are the names of the stages that stand before it in its build file, and those of its named contexts.
     `sources` maps what COPY --from and bind mounts name to what it means. `after` are vertices that must be done
     first though nothing of them is read (depends_on). `context` and `file` are relative to the workspace; `args` are
@@ -89,6 +90,7 @@ class Vertex:
     stage: Stage
     base: VertexBase
     platform: Platform
+    target: Platform
     context: str
     file: str = ""
     escape: str = "\\"
@@ -115,10 +117,10 @@ class Vertex:
 
 @dataclass(frozen=True, slots=True)
 class ImageNode:
-    """An image of the workspace: the vertex that makes it and the names it gets."""
+    """An image of the workspace: the vertices that make it, one for each platform, and the names it gets."""
 
     name: str
-    vertex: str
+    vertices: tuple[str, ...]
     tags: tuple[str, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 

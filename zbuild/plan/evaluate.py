@@ -137,7 +137,7 @@ class _Scope:
 
     def _arg(self, op: ops.Arg) -> None:
         """Give a declared argument its value: given, its default, the global one, or the platform's; else unset."""
-        outside = {**automatic_args(self._vertex.platform, {}), **dict(self._vertex.globals), **self._given}
+        outside = {**automatic_args(self._vertex.target, {}), **dict(self._vertex.globals), **self._given}
         if op.default is not None and op.name not in self._given:
             self._args[op.name] = self._word(op.default)
         elif op.name in outside:

@@ -353,6 +353,7 @@ def make_plan(graph: Graph, decisions: Mapping[str, Decision], records: Records,
                 depends=vertex.depends,
                 steps=len(decision.described.evaluation.steps),
                 done=decision.done,
+                platform=str(vertex.platform),
             )
         )
     return Plan(graph.targets, tuple(stages), backend)

@@ -31,6 +31,7 @@ class PlannedStage:
     depends: tuple[str, ...] = ()
     steps: int = 0
     done: int = 0
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from zbuild.backend.buildah.direct import goes_direct
 from zbuild.backend.buildah.engine import Engine
 from zbuild.backend.buildah.facts import settings_files
 from zbuild.backend.buildah.image_roots import ImageRoots
+from zbuild.backend.buildah.lists import remove, remove_bare
 from zbuild.backend.buildah.plain_images import PlainImages
 from zbuild.backend.buildah.resolve import resolve
 from zbuild.backend.buildah.run_step import networks
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.facts import Memory
     from zbuild.backend.protocol import (
         BaseImage,
+        ImageList,
         ImageUse,
         Keep,
         PushOrder,
@@ -122,13 +124,21 @@ class BuildahBackend:
         """Give an image more names. Raises ImageGoneError when it is not there."""
         if names:
             self._engine.call(commands.tag(image_id, names))
+            remove_bare(self._engine)
+
+    def make_list(self, image_ids: Sequence[str]) -> ImageList:
+        """Put images of several platforms into a list, unless there is one. Raises ImageGoneError, BackendError."""
+        from zbuild.backend.buildah.list_maker import make_list  # noqa: PLC0415 - few images have several platforms
+
+        return make_list(self._engine, image_ids)
+
+    def cannot_run(self, platform: Platform) -> str:
+        """Return why programs of a platform cannot be run here, "" when they can."""
+        return self._engine.cannot_run(platform)
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images with all their names; ones that are gone are no error."""
-        images = self._engine.store.images()
-        present = [image_id for image_id in dict.fromkeys(image_ids) if image_id in images]
-        if present:
-            self._engine.call(commands.remove_images(present))
+        remove(self._engine, image_ids)
 
     def push(
         self, orders: Sequence[PushOrder], pushed: Callable[[PushOrder, str], None], *, tags_last: bool = False

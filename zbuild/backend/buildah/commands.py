@@ -97,6 +97,24 @@ def tag(image_id: str, names: Sequence[str]) -> Command:
     return _buildah("tag", image_id, *names)
 
 
+def create_list(name: str) -> Command:
+    """Make an empty list of images of several platforms, and print its id."""
+    return _buildah("manifest", "create", name)
+
+
+def add_to_list(list_id: str, image_id: str) -> Command:
+    """Put an image of the store into a list."""
+    return _buildah("manifest", "add", list_id, image_id)
+
+
+def remove_lists(names: Sequence[str]) -> Command:
+    """Remove lists, each by all its names, or by its id where it has none.
+
+    `rmi` would take a list's id for that of the image in it that is for this machine.
+    """
+    return _buildah("manifest", "rm", *names)
+
+
 def remove_containers(containers: Sequence[str]) -> Command:
     """Remove working containers."""
     return _buildah("rm", *containers)

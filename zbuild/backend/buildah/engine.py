@@ -16,6 +16,7 @@ from zbuild.backend.buildah.runtime_run import Runtime
 from zbuild.backend.buildah.store import Store
 from zbuild.backend.faults import says_disk_full
 from zbuild.base.errors import BackendError, ImageGoneError
+from zbuild.base.platform import host_platform
 
 if TYPE_CHECKING:
     from zbuild.backend.buildah.facts import Facts, Memory
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.overlay import Overlay
     from zbuild.backend.command import Command
     from zbuild.backend.process import Completed, Runner
+    from zbuild.base.platform import Platform
 
 _GONE = ("image not known", "layer not known", "no such image", "identifier is not an image")
 
@@ -37,6 +39,7 @@ class Engine:
         self._lock = threading.Lock()
         self._facts: Facts | None = None
         self._templates: dict[str, Spec | None] = {}
+        self._foreign: dict[Platform, str] = {host_platform(): ""}
 
     @property
     def facts(self) -> Facts:
@@ -71,6 +74,15 @@ class Engine:
         spec = probe_network(self.runner, self.names.new_container, facts, network)
         remember_spec(self._memory, network, spec)
         return spec
+
+    def cannot_run(self, platform: Platform) -> str:
+        """Return why programs of a platform cannot run here, "" when they can."""
+        from zbuild.backend.buildah.foreign import cannot_run  # noqa: PLC0415 - most images are for this machine
+
+        with self._lock:
+            if platform not in self._foreign:
+                self._foreign[platform] = cannot_run(self.runner, platform)
+            return self._foreign[platform]
 
     @property
     def overlay(self) -> Overlay:

@@ -6,6 +6,8 @@ import shutil
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import registry_commands
+from zbuild.backend.buildah.list_maker import members, write_index
+from zbuild.backend.buildah.lists import is_list
 from zbuild.backend.registry_faults import is_busy, registry_error, said
 from zbuild.base.loopback import is_loopback
 from zbuild.base.reference import parse_reference
@@ -32,8 +34,9 @@ class Push:
 
     def run(self, orders: Sequence[PushOrder], *, tags_last: bool) -> None:
         """Push. Raises RegistryError, ImageGoneError, BackendError, InterruptedBuildError."""
-        for order in orders:
-            self._engine.store.image(order.image_id)
+        for image_id in dict.fromkeys(order.image_id for order in orders):
+            self._engine.store.image(image_id)
+            members(self._engine.store, image_id)
         shutil.rmtree(self._folder, ignore_errors=True)  # what a run left that was killed
         self._folder.mkdir(mode=0o700, parents=True)
         try:
@@ -47,6 +50,9 @@ class Push:
     def _push_each(self, orders: Sequence[PushOrder]) -> None:
         digest_file = self._folder / "digest"
         for order in orders:
+            if is_list(self._engine.store.manifest(order.image_id)):
+                self._push_tags_last([order])
+                continue
             insecure = is_loopback(parse_reference(order.reference).domain)
             command = registry_commands.push(order.image_id, order.reference, str(digest_file), insecure=insecure)
             self._call(command, order.reference)
@@ -59,21 +65,38 @@ class Push:
             reference = parse_reference(order.reference)
             digest = digests[order.image_id]
             insecure = is_loopback(reference.domain)
-            command = registry_commands.set_tag(order.reference, reference.name, digest, insecure=insecure)
+            index = is_list(self._engine.store.manifest(order.image_id))
+            command = registry_commands.set_tag(order.reference, reference.name, digest, index=index, insecure=insecure)
             self._call(command, order.reference)
             self._pushed(order, digest)
 
     def _upload(self, image_id: str, orders: Sequence[PushOrder]) -> str:
-        """Bring an image to all its repositories; return its digest there, known only once layers are compressed."""
-        folder, digest_file = self._folder / "image", self._folder / "digest"
-        self._engine.call(registry_commands.export(image_id, str(folder), str(digest_file)))
-        digest = digest_file.read_text()
-        names = [parse_reference(order.reference).name for order in orders if order.image_id == image_id]
-        for name in dict.fromkeys(names):
-            insecure = is_loopback(parse_reference(name).domain)
-            self._call(registry_commands.upload(str(folder), name, digest, insecure=insecure), name)
+        """Bring an image, or a list and all in it, to its repositories; return its digest there."""
+        named = (parse_reference(order.reference).name for order in orders if order.image_id == image_id)
+        names = tuple(dict.fromkeys(named))
+        found = members(self._engine.store, image_id)
+        if not found:
+            return self._upload_image(image_id, names)[0]
+        pushed = [(entry, *self._upload_image(member, names)) for entry, member in found]
+        folder = self._folder / "index"
+        digest = write_index(folder, pushed)
+        self._send(folder, digest, names, index=True)
         shutil.rmtree(folder)
         return digest
+
+    def _upload_image(self, image_id: str, names: Sequence[str]) -> tuple[str, bytes]:
+        """Return an image's digest and manifest in registries, known only once layers are compressed."""
+        folder, digest_file = self._folder / "image", self._folder / "digest"
+        self._engine.call(registry_commands.export(image_id, str(folder), str(digest_file)))
+        digest, manifest = digest_file.read_text(), (folder / "manifest.json").read_bytes()
+        self._send(folder, digest, names)
+        shutil.rmtree(folder)
+        return digest, manifest
+
+    def _send(self, folder: Path, digest: str, names: Sequence[str], *, index: bool = False) -> None:
+        for name in names:
+            insecure = is_loopback(parse_reference(name).domain)
+            self._call(registry_commands.upload(str(folder), name, digest, index=index, insecure=insecure), name)
 
     def _call(self, command: Command, place: str) -> None:
         """Run a command that speaks to a registry, again after a while when the registry is busy."""

@@ -1,6 +1,7 @@
 """The commands of buildah and skopeo that write to registries, as pure functions.
 
-`reference` is in full, with a tag; `repository` has neither tag nor digest. `insecure`: without TLS. Both programs find
+`reference` is in full, with a tag; `repository` has neither tag nor digest. `insecure`: without TLS. `index`: a list of
+images is meant, and itself alone. Both programs find
 credentials by themselves: REGISTRY_AUTH_FILE, containers' auth.json, docker's config.json with its helpers.
 """
 
@@ -23,14 +24,19 @@ def export(image_id: str, folder: str, digest_file: str) -> Command:
     return Command(("buildah", "push", "--quiet", "--digestfile", digest_file, image_id, f"dir:{folder}"))
 
 
-def upload(folder: str, repository: str, digest: str, *, insecure: bool) -> Command:
+def upload(folder: str, repository: str, digest: str, *, index: bool = False, insecure: bool) -> Command:
     """Put an exported image into a repository under its digest, without a tag."""
-    return _copy(f"dir:{folder}", f"docker://{repository}@{digest}", *_verify("--dest-tls-verify", insecure=insecure))
+    flags = (*_index(index=index), *_verify("--dest-tls-verify", insecure=insecure))
+    return _copy(f"dir:{folder}", f"docker://{repository}@{digest}", *flags)
 
 
-def set_tag(reference: str, repository: str, digest: str, *, insecure: bool) -> Command:
+def set_tag(reference: str, repository: str, digest: str, *, index: bool = False, insecure: bool) -> Command:
     """Let a tag of a repository be what is there under a digest."""
-    verify = (*_verify("--src-tls-verify", insecure=insecure), *_verify("--dest-tls-verify", insecure=insecure))
+    verify = (
+        *_index(index=index),
+        *_verify("--src-tls-verify", insecure=insecure),
+        *_verify("--dest-tls-verify", insecure=insecure),
+    )
     return _copy(f"docker://{repository}@{digest}", f"docker://{reference}", *verify)
 
 
@@ -50,6 +56,10 @@ def logout(registry: str) -> Command:
 def _copy(source: str, target: str, *flags: str) -> Command:
     argv = ("skopeo", "copy", "--quiet", "--preserve-digests", "--retry-times", "3", *flags, source, target)
     return Command(argv, timeout=_TIMEOUT)
+
+
+def _index(*, index: bool) -> tuple[str, ...]:
+    return ("--multi-arch", "index-only") if index else ()
 
 
 def _verify(flag: str, *, insecure: bool) -> tuple[str, ...]:

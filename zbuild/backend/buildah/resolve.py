@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.lists import entries
 from zbuild.backend.image_json import diff_ids, parse_config, parse_platform_of
 from zbuild.backend.local_names import full_name, image_id_of, is_local, local_names
 from zbuild.backend.protocol import BaseImage
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from zbuild.backend.buildah.engine import Engine
-    from zbuild.backend.buildah.store import StoredImage
+    from zbuild.backend.buildah.store import Store, StoredImage
     from zbuild.backend.protocol import StorePolicy
     from zbuild.base.platform import Platform
 
@@ -54,16 +55,31 @@ def _find_local(engine: Engine, reference: str, platform: Platform) -> BaseImage
     images = engine.store.images()
     image_id = image_id_of(reference)
     candidates = (image_id,) if image_id in images else () if image_id else _called(images, reference)
-    found = next((one for one in candidates if _fits(parse_platform_of(engine.store.config(one)), platform)), None)
-    return None if found is None else base_image(engine, found)
+    fitting = (_for_platform(engine.store, images, candidate, platform) for candidate in candidates)
+    return next((base_image(engine, found) for found in fitting if found), None)
 
 
 def _called(images: Mapping[str, StoredImage], reference: str) -> Iterator[str]:
-    """Yield the images that may be meant: that with the name, else those with the digest, whatever they are called."""
+    """Yield the images that may be meant: that with the name, else those with the digest, whatever they are called.
+
+    A name is one image's: when that was pulled for another platform than the image that had the name before, the latter
+    is still what the registry has for its own.
+    """
     names = local_names(reference)
     yield from (image_id for name in names for image_id, image in images.items() if name in image.names)
     digest = parse_reference(names[0]).digest
     yield from (image_id for image_id, image in images.items() if digest and digest in image.digests)
+    if not is_local(reference):
+        yield from (image.id for image in reversed([*images.values()]) if names[0] in image.former_names)
+
+
+def _for_platform(store: Store, images: Mapping[str, StoredImage], image_id: str, platform: Platform) -> str:
+    """Return the id of an image, or of the one in a list, when it is for a platform; else ""."""
+    listed = entries(store.manifest(image_id))
+    if not listed:
+        return image_id if _fits(parse_platform_of(store.config(image_id)), platform) else ""
+    digests = {entry["digest"] for entry in listed if _fits(parse_platform_of(entry.get("platform") or {}), platform)}
+    return next((image.id for image in images.values() if digests & image.digests), "")
 
 
 def _fits(found: Platform, wanted: Platform) -> bool:

@@ -17,13 +17,13 @@ from zbuild.backend.buildah.run_mount import Mounted
 from zbuild.backend.buildah.run_step import BaseSettings, Run, run_step
 from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
+from zbuild.backend.faults import cannot_start
 from zbuild.backend.image_json import diff_ids, parse_config
 from zbuild.backend.layering import Checkpointing, price
 from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import KeptFiles, StageResult
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
-from zbuild.base.errors import StageError
 from zbuild.base.platform import host_platform
 from zbuild.events.types import Notice
 from zbuild.model.image_config import ImageConfig
@@ -79,7 +79,7 @@ class StageRun:
 
     def build(self, keep: Keep) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
-        self._refuse_windows_runs()
+        self._refuse_foreign_runs()
         with Transcript(self._order, self._emit) as transcript:
             image_id = self._below(transcript)
             while True:
@@ -98,12 +98,12 @@ class StageRun:
             self._seconds.append(0.0)
         return order.start.image_id
 
-    def _refuse_windows_runs(self) -> None:
-        """Refuse commands of Windows images, which no runtime on Linux can start; files can be copied into them."""
-        runs = (step for step in self._order.steps if isinstance(step, RunStep))
-        if self._order.platform.os == "windows" and (step := next(runs, None)):
-            message = f"'{step.text}': commands of Windows images cannot run on this machine"
-            raise StageError("not-yet", message, span=step.span, hint="without RUN such an image can be built")
+    def _refuse_foreign_runs(self) -> None:
+        """Refuse commands that this machine cannot start; files can be copied into images of any platform."""
+        step = next((step for step in self._order.steps if isinstance(step, RunStep)), None)
+        reason = self._engine.cannot_run(self._order.platform) if step else ""
+        if step and reason:
+            raise cannot_start(step, self._order.platform, reason)
 
     def _container(self, image_id: str) -> Container:
         """Make a working container of an image, whose configuration is the base's, or that of a result."""

@@ -25,7 +25,7 @@ class StoredImage:
     """A line of images.json: id, manifest digest, names, top layer, when it was made (RFC 3339).
 
     `digest` is that of the manifest of the image's own platform; `digests` are all that it can be pulled by, those of
-    indexes among them.
+    indexes among them. `former_names` is what it was called before.
     """
 
     id: str
@@ -34,6 +34,7 @@ class StoredImage:
     names: tuple[str, ...]
     layer: str
     created: str
+    former_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +97,14 @@ class Store:
         manifest: dict[str, Any] = self._image_json(image_id, "manifest")
         return manifest
 
+    def manifest_bytes(self, image_id: str) -> bytes:
+        """Return the manifest of an image, or a list, byte for byte. Raises ImageGoneError."""
+        return self._image_data(image_id, "manifest")
+
     def image_bytes(self, image_id: str) -> tuple[bytes, bytes]:
         """Return an image's manifest and config, byte for byte. Raises ImageGoneError."""
         config = self.manifest(image_id)["config"]["digest"]
-        return self._image_data(image_id, "manifest"), self._image_data(image_id, _encoded(config))
+        return self.manifest_bytes(image_id), self._image_data(image_id, _encoded(config))
 
     def size(self, image: StoredImage) -> int:
         """Return the bytes of all layers of an image, unpacked as tars."""
@@ -185,6 +190,7 @@ def _stored(entry: dict[str, Any]) -> StoredImage:
         tuple(entry.get("names") or ()),
         entry.get("layer", ""),
         entry.get("created", ""),
+        tuple(entry.get("names-history") or ()),
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.lists import remove as remove_all
 from zbuild.backend.memory import leftovers, remove
 from zbuild.backend.proc import end_family, leaders_naming
 
@@ -32,8 +32,7 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
     engine.discard(*names)
     _forget(engine)
     images = _images(engine, frozenset(keep), unfinished)
-    if images:
-        engine.call(commands.remove_images([image.id for image in images]))
+    remove_all(engine, [image.id for image in images])
     removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
     return (*(f"container {name}" for name in names), *removed_images)
 

@@ -21,6 +21,7 @@ from zbuild.backend.buildah.overlay import mount_options
 from zbuild.backend.buildah.recorder import RecordingError, record_spec
 from zbuild.backend.buildah.runtime_run import RunContainer, Runtime, run_directly
 from zbuild.base.errors import BackendError
+from zbuild.base.platform import host_platform
 from zbuild.model.steps import RunStep
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def trial_container(runner: Runner, name: str) -> Iterator[TrialContainer | None
 
     Raises BackendError when buildah cannot make one.
     """
-    program = exit_program(os.uname().machine)
+    program = exit_program(host_platform().architecture)
     if program is None:
         yield None
         return

@@ -18,7 +18,7 @@ from zbuild.backend.fake.images import ImageFolder
 from zbuild.backend.fake.stage import FakeStage
 from zbuild.backend.layer_digest import digest_layers
 from zbuild.backend.local_names import image_id_of, local_names
-from zbuild.backend.protocol import BaseImage, Capabilities, ImageUse, KeptFiles, StageResult, forget
+from zbuild.backend.protocol import BaseImage, Capabilities, ImageList, ImageUse, KeptFiles, StageResult, forget
 from zbuild.backend.rootfs import Rootfs
 from zbuild.backend.transcript import Transcript
 from zbuild.base.errors import RegistryError
@@ -128,6 +128,17 @@ class FakeBackend:
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image more names. Raises ImageGoneError."""
         self._images.tag(image_id, names)
+
+    def make_list(self, image_ids: Sequence[str]) -> ImageList:
+        """Put images into a list, unless there is one. Raises ImageGoneError."""
+        image = self._images.add_list(image_ids)
+        if not image.names:
+            self._images.tag(image.id, [f"{_OWN}list-{image.id}"])
+        return ImageList(image.id, image.digest)
+
+    def cannot_run(self, platform: Platform) -> str:  # noqa: ARG002 - its commands are no programs
+        """Say that everything can run."""
+        return ""
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images with all their names."""

@@ -15,6 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from zbuild.base.dataclass import dataclass
+from zbuild.base.digest import xxh
 from zbuild.base.errors import BackendError, ImageGoneError
 from zbuild.model.image_config import HealthConfig, ImageConfig
 from zbuild.oci.layout import ImageBlobs, Layout, LayoutError, sha256_digest, unpacked_image
@@ -173,6 +174,13 @@ class ImageFolder:
             self.layer(digest).write_bytes(data)
         elif not self.layer(digest).exists():
             raise LayoutError(f"the layer {digest} is neither in the layout nor in the store")
+
+    def add_list(self, image_ids: Sequence[str]) -> FakeImage:
+        """Return the list of some images, made if there is none; it has no files. Raises ImageGoneError."""
+        size = sum(self.get(image_id).size for image_id in image_ids)
+        made = FakeImage(xxh(tuple(image_ids)), (), tuple(image_ids), ImageConfig(), "", size, time.time())
+        self._change(lambda images: {made.id: made, **images})
+        return self.get(made.id)
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image names, taking each from whatever image had it. Raises ImageGoneError."""

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, cast
 from zbuild.base.dataclass import dataclass
 from zbuild.base.platform import parse_platform
 from zbuild.frontend.buildfile.secrets import with_agents, with_secrets
-from zbuild.frontend.not_yet import refuse
 from zbuild.frontend.values import cache_mounts
 
 if TYPE_CHECKING:
@@ -75,6 +74,4 @@ def _platforms(node: Mapping, diagnostics: Diagnostics) -> tuple[str, ...]:
             parse_platform(platform.text)
         except ValueError as error:
             diagnostics.error("bad-platform", str(error), platform.span)
-    if len(platforms) > 1:
-        refuse("'platforms' with more than one entry", platforms[1].span, diagnostics)
     return tuple(platform.text for platform in platforms)
