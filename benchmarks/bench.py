@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import buildkit
 from generate import WORKS
 from measure import CASES, Measurement, track_with_git
-from peers import Buildah, CommandFailedError, Zbuild
+from peers import Buildah, CommandFailedError, Zbuild, ZbuildWithoutCheckpoints
 from table import floors_table, targets_table, times_table
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ _OUT = _HERE / "out"
 _DOCS = _HERE.parent / "docs/performance.md"
 _MARKS = ("<!-- bench:begin -->", "<!-- bench:end -->")
 # Where only these cases tell something: there is no base to change below one image.
-_CASES_OF = {"single": ("noop",), "files": ("noop",)}
+_CASES_OF = {"single": ("noop",), "files": ("noop",), "steps": ("cold", "step")}
+_OTHER_CASES = ("cold", "noop", "leaf", "shared")
 
 
 def arguments() -> argparse.Namespace:
@@ -72,10 +73,11 @@ def main() -> int:
 
 
 def _peers(folder: Path, without: list[str]) -> list[Peer]:
-    peers: list[Peer] = [Buildah(folder / "buildah"), Zbuild(folder / "zbuild")]
+    plain = ZbuildWithoutCheckpoints(folder / "zbuild-no-layers")  # before zbuild, which takes the workspace over
+    peers: list[Peer] = [Buildah(folder / "buildah"), plain, Zbuild(folder / "zbuild")]
     if buildkit.available():
         peers.append(buildkit.BuildKit(folder / "buildkit"))
-    return [peer for peer in peers if peer.name not in without]
+    return [peer for peer in peers if peer.name.partition(" ")[0] not in without]
 
 
 def _measure(name: str, folder: Path, peers: list[Peer], chosen: argparse.Namespace) -> list[Result]:
@@ -83,7 +85,8 @@ def _measure(name: str, folder: Path, peers: list[Peer], chosen: argparse.Namesp
     root.mkdir()
     work = WORKS[name](root)
     track_with_git(root)
-    wanted = [case for case in chosen.case or CASES if case in _CASES_OF.get(name, CASES)]
+    wanted = [case for case in chosen.case or CASES if case in _CASES_OF.get(name, _OTHER_CASES)]
+    peers = [peer for peer in peers if name == "steps" or not peer.cold_only]
     return Measurement(work, peers, _tell).cases(wanted, chosen.rounds, chosen.cold_rounds) if wanted else []
 
 

@@ -31,6 +31,7 @@ class BuildKit:
     """`docker build` with BuildKit, four images at once where one does not stand on another: its fastest way."""
 
     name = "buildkit"
+    cold_only = False
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ class Image:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A workspace. `leaf` is a source file of one last image, `shared` one of the image that all others stand on."""
+    """A workspace. `leaf` is a source file of one last image, `shared` one of the image that all others stand on.
+
+    `change` is what a numbered change makes of such a file.
+    """
 
     name: str
     title: str
@@ -33,6 +36,7 @@ class Work:
     leaf: Path
     shared: Path
     stages: int
+    change: str = "change {}\n"
 
 
 def chain(root: Path, count: int = 20) -> Work:
@@ -70,6 +74,17 @@ def files(root: Path, folders: int = 400, per_folder: int = 50) -> Work:
     return _work("files", f"COPY of {folders * per_folder:,} files", root, [image], 1)
 
 
+def steps(root: Path, megabytes: int = 300) -> Work:
+    """One stage of ten steps, of which the first makes a large layer; what changes is the seventh."""
+    quick = [f"RUN echo {index} > /step{index}" for index in range(2, 11)]
+    quick[5] = "RUN echo {} > /step7"
+    large = f"RUN busybox dd if=/dev/zero of=/large bs=1M count={megabytes}"
+    text = "\n".join([f"FROM {BASE}", large, *quick, ""])
+    image = _image(root, "steps", 0, text.format(0))
+    work = _work("steps", f"10 steps, {megabytes} MB in the first", root, [image], 1)
+    return replace(work, leaf=image.context / "Dockerfile", change=text)
+
+
 def single(root: Path) -> Work:
     """One small image: what it costs to start and find nothing to do."""
     return _work("single", "one image", root, [_image(root, "single", 0, _plain(BASE, 0))], 1)
@@ -81,6 +96,7 @@ WORKS: dict[str, Callable[[Path], Work]] = {
     "fan": fan,
     "services": services,
     "files": files,
+    "steps": steps,
 }
 
 

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from generate import Work
     from peers import Peer
 
-Case: TypeAlias = Literal["cold", "noop", "leaf", "shared"]
+Case: TypeAlias = Literal["cold", "noop", "leaf", "shared", "step"]
 CASES: dict[Case, str] = {
     "cold": "cold",
     "noop": "nothing changed",
     "leaf": "one leaf's file changed",
     "shared": "the shared base's file changed",
+    "step": "step 7 changed",
 }
 
 
@@ -74,6 +75,8 @@ class Measurement:
             results.append(self._case("noop", rounds, None))
         if "leaf" in wanted:
             results.append(self._case("leaf", rounds, self._work.leaf))
+        if "step" in wanted:
+            results.append(self._case("step", rounds, self._work.leaf))
         if "shared" in wanted:
             results.append(self._case("shared", cold_rounds, self._work.shared))  # which builds everything again
         return [result for result in results if result.case in wanted]
@@ -91,10 +94,11 @@ class Measurement:
         for _ in range(rounds):
             self._change(changed)
             for peer in self._peers:
-                result.add(peer.name, timed(lambda peer=peer: peer.build(self._work)))
+                if not peer.cold_only:
+                    result.add(peer.name, timed(lambda peer=peer: peer.build(self._work)))
             if case == "noop":
                 self._floors(result)
-        zbuild = next((peer for peer in self._peers if isinstance(peer, Zbuild)), None)
+        zbuild = next((peer for peer in self._peers if isinstance(peer, Zbuild) and not peer.cold_only), None)
         if zbuild is not None:
             self._change(changed)
             result.stages_run = zbuild.stages_run(self._work)
@@ -108,7 +112,7 @@ class Measurement:
     def _change(self, path: Path | None) -> None:
         if path is not None:
             self._changes += 1
-            path.write_text(f"change {self._changes}\n")
+            path.write_text(self._work.change.format(self._changes))
 
     def _result(self, case: Case) -> Result:
         return Result(self._work.name, self._work.title, case, stages=self._work.stages)

@@ -24,9 +24,13 @@ runroot = "{root}/run"
 
 
 class Peer(Protocol):
-    """A builder. `reset` forgets everything but the base image; `build` is what is timed."""
+    """A builder. `reset` forgets everything but the base image; `build` is what is timed.
+
+    `cold_only`: one that shares its workspace with another and is not asked to build what changed.
+    """
 
     name: str
+    cold_only: bool
 
     def reset(self, work: Work) -> None: ...
     def build(self, work: Work) -> None: ...
@@ -95,6 +99,7 @@ class Buildah:
     """`buildah build --layers`, image by image in order."""
 
     name = "buildah"
+    cold_only = False
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
@@ -116,6 +121,8 @@ class Zbuild:
     """`zbuild build`, two jobs at once."""
 
     name = "zbuild"
+    cold_only = False
+    _flags: tuple[str, ...] = ()
 
     def __init__(self, folder: Path) -> None:
         self._store = Store(folder)
@@ -139,4 +146,12 @@ class Zbuild:
         self._store.remove()
 
     def _command(self, work: Work) -> list[str]:
-        return [str(_ZBUILD), "build", "-C", str(work.root), "-j2", "--progress", "quiet"]
+        return [str(_ZBUILD), "build", "-C", str(work.root), "-j2", "--progress", "quiet", *self._flags]
+
+
+class ZbuildWithoutCheckpoints(Zbuild):
+    """`zbuild build --no-layers`, which tells what checkpoints cost."""
+
+    name = "zbuild --no-layers"
+    cold_only = True
+    _flags = ("--no-layers",)

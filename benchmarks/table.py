@@ -48,6 +48,8 @@ TARGETS = (
     Target("chain", "cold", "buildah", 0.4),
     Target("fan", "cold", "buildah", 0.4),
     Target("services", "cold", "buildah", 0.4),
+    Target("steps", "step", "buildah", 0.6),
+    Target("steps", "cold", "zbuild --no-layers", 1.1),
     Target("single", "noop", "python -c pass", 8),
 )
 

@@ -258,18 +258,35 @@ class Texts(dict[str, str]):
     set = dict.__setitem__
 
 
-def test_the_price_of_a_commit_is_learned() -> None:
+def test_what_a_commit_costs_is_learned() -> None:
     memory = Texts()
     price = CommitPrice(memory, "fake")
-    assert price.seconds() == 0.1
-    for seconds in (0.0, 0.5, 0.9):
-        price.learn(seconds)
     price.save()
-    assert CommitPrice(memory, "fake").seconds() == pytest.approx(0.3)
-    assert CommitPrice(memory, "other").seconds() == 0.1
+    assert (price.remembered(), memory) == ((0.1, 4e-9), {})
+    price.learn([(0.5, 100), (0.9, 10_000), (2.5, 100_000_000), (2.0, 10_000_000)])
     price.save()
-    memory.clear()
-    CommitPrice(memory, "fake").save()
-    assert memory == {}
-    memory["seconds of a commit by fake"] = "nonsense"
-    assert price.seconds() == 0.1
+    # More than was thought is believed little by little; what is neither small nor large tells nothing.
+    assert CommitPrice(memory, "fake").remembered() == pytest.approx((0.2, 8e-9))
+    assert CommitPrice(memory, "other").remembered() == (0.1, 4e-9)
+
+
+def test_less_than_was_thought_is_believed_at_once() -> None:
+    price = CommitPrice(Texts(), "fake")
+    price.learn([(0.04, 0)])
+    price.save()
+    assert price.remembered() == (0.04, 4e-9)
+
+
+def test_large_commits_alone_do_not_make_commits_dear() -> None:
+    memory = Texts()
+    price = CommitPrice(memory, "fake")
+    price.learn([(9.0, 300_000_000), (0.05, 300_000_000)])
+    price.save()
+    fixed, per_byte = price.remembered()
+    assert fixed == 0.1
+    assert 0 < per_byte < 1e-9
+
+
+def test_what_is_remembered_may_be_nonsense() -> None:
+    price = CommitPrice(Texts({"seconds of a commit by fake": "0.1 much"}), "fake")
+    assert price.remembered() == (0.1, 4e-9)

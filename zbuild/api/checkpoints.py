@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
 
-_FIRST_GUESS = 0.1  # seconds
+_FIRST_GUESS = (0.1, 4e-9)  # seconds, and seconds for each byte
+_SMALL, _LARGE = 1_000_000, 50_000_000  # bytes that tell nothing of what a byte takes, and those that do
+_LEAST_RATE = 1e-10
+_BELIEVED = 0.25
 _WORTH_NOTING = 0.2
 
 
@@ -31,33 +34,37 @@ class Memory(Protocol):
 
 
 class CommitPrice:
-    """What one more commit costs with a backend on this machine, in seconds: measured, and remembered between runs."""
+    """What a commit costs with a backend on this machine: measured, and remembered between runs."""
 
     def __init__(self, memory: Memory, backend: str) -> None:
         self._memory = memory
         self._name = f"seconds of a commit by {backend}"
-        self._measured: list[float] = []
+        self._measured: list[tuple[float, int]] = []
 
-    def seconds(self) -> float:
-        """Return what is remembered, or a guess."""
+    def remembered(self) -> tuple[float, float]:
+        """Return the seconds of one more commit, and those for each byte that is written to it; or guesses."""
         try:
-            return float(self._memory.get(self._name) or _FIRST_GUESS)
+            fixed, per_byte = map(float, (self._memory.get(self._name) or "").split())
         except ValueError:
             return _FIRST_GUESS
+        return fixed, per_byte
 
-    def learn(self, seconds: float) -> None:
-        """Note what a commit cost; 0 tells nothing."""
-        if seconds:
-            self._measured.append(seconds)
+    def learn(self, commits: Collection[tuple[float, int]]) -> None:
+        """Note what commits took: seconds, and bytes."""
+        self._measured += commits
 
     def save(self) -> None:
-        """Remember what was measured, unless that is no news."""
-        if not self._measured:
-            return
-        before = self.seconds()
-        now = (before + min(self._measured)) / 2
-        if abs(now - before) > before * _WORTH_NOTING:
-            self._memory.set(self._name, f"{now:.4f}")
+        """Remember what was measured, unless that is no news.
+
+        A busy machine makes commits slow for a while: what is less counts at once, what is more little by little.
+        """
+        before = self.remembered()
+        fixed = min((seconds for seconds, size in self._measured if size <= _SMALL), default=before[0])
+        rates = [(seconds - fixed) / size for seconds, size in self._measured if size >= _LARGE]
+        measured = (fixed, max(min(rates, default=before[1]), _LEAST_RATE))
+        now = [min(new, old + (new - old) * _BELIEVED) for old, new in zip(before, measured, strict=True)]
+        if any(abs(new - old) > old * _WORTH_NOTING for old, new in zip(before, now, strict=True)):
+            self._memory.set(self._name, " ".join(map(str, now)))
 
 
 @dataclass(slots=True)
@@ -90,7 +97,7 @@ class RunCheckpoints:
         mode = self.layers or settings.layers
         if mode == "auto" and settings.epoch is not None:
             mode = "none"  # what was measured must not decide on layers
-        return Layering(mode, keys, self.price.seconds(), decision.edited)
+        return Layering(mode, keys, *self.price.remembered(), decision.edited)
 
     def lose(self, start: Start, images: Collection[str]) -> None:
         """Begin no more at a checkpoint that is gone or damaged, nor at others that are not among the images."""

@@ -171,7 +171,7 @@ class StageRunner:
             if result.image_id not in self._present:  # reproducibly built, it can be that of a record
                 self._setup.backend.remove([result.image_id])
             return None
-        self._setup.checkpoints.price.learn(result.price)
+        self._setup.checkpoints.price.learn(result.commits)
         seconds = time.monotonic() - started
         content = self._results.content(described, result.image_id, result.diff_ids)
         record = self._record(described, order, result, seconds, content)

@@ -21,16 +21,14 @@ if TYPE_CHECKING:
 # Of a build from nothing, checkpoints take a tenth at most; what leads to the first COPY is looked at more kindly.
 _ANYWHERE, _BEFORE_CONTEXT, _WHERE_EDITED = 10.0, 4.0, 1.0
 
-# Seconds that a commit takes for each file and byte (buildah, containers/storage with overlay): a tar is made, hashed
-# and unpacked again. Only their order of magnitude matters.
-_PER_FILE, _PER_BYTE = 1e-4, 4e-9
-# A step that took a second cannot have written what takes longer than this to commit.
-_MOST_PER_SECOND = 20.0
-_LEAST_PRICE = 0.01
+# A file takes as long to commit as that many bytes (buildah, containers/storage with overlay): only the order counts.
+_FILE = 25_000
+# A step that took a second cannot have written more than that.
+_MOST_WRITTEN = 5e9
 
 
 def nothing_written(_limit: float) -> float:
-    """Stand for an estimate where there is none."""
+    """Stand for a count where there is none."""
     return 0.0
 
 
@@ -45,8 +43,7 @@ class Checkpointing:
     def is_due(self, done: int, seconds: float, written: Callable[[float], float] = nothing_written) -> bool:
         """Tell whether to commit after the first `done` steps, the last of which took so long.
 
-        `written` estimates the seconds to commit what was written since the last commit; beyond the limit that it is
-        given it need not be right.
+        `written` counts the bytes that were written since the last commit, up to a limit, as `count_written` does.
         """
         self._seconds += seconds
         layering = self._layering
@@ -64,27 +61,22 @@ class Checkpointing:
         return _BEFORE_CONTEXT if isinstance(following, CopyStep) and takes_from_context(following) else _ANYWHERE
 
     def _pays(self, enough: float, written: Callable[[float], float]) -> bool:
-        missing = enough - self._seconds
+        missing = (enough - self._seconds) / self._layering.per_byte
         if missing <= 0:
             return True
-        return self._seconds * _MOST_PER_SECOND >= missing and written(missing) >= missing
+        return self._seconds * _MOST_WRITTEN >= missing and written(missing) >= missing
 
 
-def commit_seconds(folder: bytes, limit: float) -> float:
-    """Estimate how long it takes to commit a tree, or a part of it that takes longer than the limit."""
-    seconds = 0.0
+def count_written(folder: bytes, limit: float) -> float:
+    """Count the bytes of a tree, with some for each file; or of a part of it that has more than the limit."""
+    count = 0.0
     waiting = [folder]
-    while waiting and seconds < limit:
+    while waiting and count < limit:
         with os.scandir(waiting.pop()) as entries:
             for entry in entries:
-                seconds += _PER_FILE
+                count += _FILE
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)
                 elif entry.is_file(follow_symlinks=False):
-                    seconds += entry.stat(follow_symlinks=False).st_size * _PER_BYTE
-    return seconds
-
-
-def price(seconds: float, size: int) -> float:
-    """Return what a commit and the container that it was made of cost, besides writing so many bytes."""
-    return max(seconds - size * _PER_BYTE, _LEAST_PRICE)
+                    count += entry.stat(follow_symlinks=False).st_size
+    return count

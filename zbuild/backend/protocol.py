@@ -65,14 +65,15 @@ class Start:
 class Layering:
     """After which steps a stage's files are to be kept as checkpoints; `keys` names them after each step.
 
-    `all`: after every step. `auto`: where it pays. `price` is what one more commit costs on this machine, in seconds;
-    `edited` the step, from 0, before which the next build is likely to begin, since this one differs there from the
-    last (None: unknown).
+    `all`: after every step. `auto`: where it pays. On this machine one more commit costs `price` seconds, and each byte
+    that is written to it `per_byte`. `edited` is the step, from 0, before which the next build is likely to begin,
+    since this one differs there from the last (None: unknown).
     """
 
     mode: Literal["auto", "all", "none"] = "none"
     keys: tuple[str, ...] = ()
-    price: float = 0.0
+    price: float = 0.1
+    per_byte: float = 4e-9
     edited: int | None = None
 
 
@@ -129,8 +130,8 @@ class StageResult:
     """A finished stage, all real. `size` in bytes over all layers; `seconds` per step; digests per selection.
 
     `copied` tells, for each COPY and ADD of files of a context, in which state they were (`fingerprint.digest_stamps`);
-    "" when they did not stand still. `price` is what a commit cost at the least, besides writing; 0: unknown. Steps of
-    a checkpoint took 0 seconds, and are not in `copied`.
+    "" when they did not stand still. Steps of a checkpoint took 0 seconds, and are not in `copied`. `commits` tells how
+    many seconds each commit took, with the container for it, and how many bytes it wrote.
     """
 
     image_id: str
@@ -141,7 +142,7 @@ class StageResult:
     seconds: tuple[float, ...]
     exports: tuple[tuple[Selection, str], ...] = ()
     copied: tuple[str, ...] = ()
-    price: float = 0.0
+    commits: tuple[tuple[float, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zbuild.backend.buildah import commands
 from zbuild.backend.buildah.config_flags import config_flags
 from zbuild.backend.layer_times import set_times
-from zbuild.backend.layering import commit_seconds
+from zbuild.backend.layering import count_written
 from zbuild.base.errors import BackendError
 
 if TYPE_CHECKING:
@@ -68,12 +68,12 @@ class Container:
             self._root = own or os.fsencode(self._engine.call(commands.mount(self.name)))
         return self._root
 
-    def commit_seconds(self, limit: float) -> float:
-        """Estimate how long a commit of what was written takes, up to a limit; 0 where the driver does not tell."""
+    def written(self, limit: float) -> float:
+        """Count the bytes that were written to it, up to a limit; 0 where the driver does not tell."""
         facts = self._engine.facts
         if facts.driver != "overlay":
             return 0.0
-        return commit_seconds(bytes(Path(facts.graphroot) / "overlay" / self._stored.layer / "diff"), limit)
+        return count_written(bytes(Path(facts.graphroot) / "overlay" / self._stored.layer / "diff"), limit)
 
     @property
     def id(self) -> str:

@@ -19,7 +19,7 @@ from zbuild.backend.copying import copy_step, folder_step
 from zbuild.backend.digests import digest_exports
 from zbuild.backend.faults import cannot_start
 from zbuild.backend.image_json import diff_ids, parse_config
-from zbuild.backend.layering import Checkpointing, price
+from zbuild.backend.layering import Checkpointing
 from zbuild.backend.lending import Lenders
 from zbuild.backend.protocol import KeptFiles, StageResult
 from zbuild.backend.rootfs import Rootfs
@@ -75,7 +75,7 @@ class StageRun:
         self._copied: list[str] = []
         self._seconds: list[float] = []
         self._checkpointing = Checkpointing(order)
-        self._prices: list[float] = []
+        self._commits: list[tuple[float, int]] = []
 
     def build(self, keep: Keep) -> StageResult:
         """Build the stage; on return its image is on the disk. Raises what `Backend.build` does."""
@@ -148,7 +148,7 @@ class StageRun:
         for index, step in enumerate(steps[done:], done + 1):
             seconds = self._timed(container, index, step, transcript)
             self._seconds.append(seconds)
-            if self._checkpointing.is_due(index, seconds, container.commit_seconds):
+            if self._checkpointing.is_due(index, seconds, container.written):
                 return False
         return True
 
@@ -248,7 +248,7 @@ class StageRun:
             seconds=tuple(self._seconds),
             exports=exports,
             copied=tuple(self._copied),
-            price=min(self._prices),
+            commits=tuple(self._commits),
         )
 
     def _checkpoint(self, container: Container, keep: Keep) -> str:
@@ -266,5 +266,5 @@ class StageRun:
         started = time.monotonic()
         image = commit(self._engine, self._order, container, names)
         seconds = container.made_in + time.monotonic() - started
-        self._prices.append(price(seconds, self._engine.store.layers()[image.layer].size))
+        self._commits.append((seconds, self._engine.store.layers()[image.layer].size))
         return image
