@@ -35,6 +35,15 @@ def test_the_entry_imports_next_to_nothing() -> None:
     assert not modules & (HEAVY | {"click", "zbuild.cli.main", "pathlib", "dataclasses"})
 
 
+def test_checking_build_files_brings_no_grammar_along() -> None:
+    """jsonschema imports rfc3987_syntax where it is installed, which reads a grammar for seconds."""
+    modules = imported("from zbuild.syntax.schema import _checker; _checker('zbuild')")
+    assert "jsonschema" in modules
+    assert not modules & {"rfc3987_syntax", "lark"}
+    modules = imported("from zbuild.syntax.schema import _checker; _checker('zbuild'); import rfc3987_syntax")
+    assert "rfc3987_syntax" in modules
+
+
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_reader_that_leaves_early_is_no_error(unbuffered: str) -> None:
     read, write = os.pipe()

@@ -6,6 +6,8 @@ jsonschema does the checking, by the rules of `schema_rules`; here its findings 
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import contextmanager
 from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from zbuild.syntax.nodes import Node
     from zbuild.syntax.schema_rules import Checker, Violation
 
+_NOTHING: Any = None  # in the place of a module: that it is not there, to the import system
 _NOUNS = {
     "string": "text",
     "number": "a number",
@@ -60,9 +63,24 @@ def check_schema(node: Node, name: str, diagnostics: Diagnostics, *, unfinished:
 
 @cache
 def _checker(name: str) -> Checker:
-    from zbuild.syntax.schema_rules import Checker  # noqa: PLC0415 - jsonschema takes 50 ms to import
+    with _not_installed("rfc3987_syntax"):
+        from zbuild.syntax.schema_rules import Checker  # noqa: PLC0415 - jsonschema takes 50 ms to import
 
     return Checker(f"{name}.schema.json", lambda file: read_schema(file.removesuffix(".schema.json")))
+
+
+@contextmanager
+def _not_installed(module: str) -> Iterator[None]:
+    """Let a module count as not installed while others are imported.
+
+    jsonschema takes along all it finds that knows of formats, which nothing here asks for; to import one takes seconds.
+    """
+    hidden = sys.modules.setdefault(module, _NOTHING) is _NOTHING
+    try:
+        yield
+    finally:
+        if hidden:
+            del sys.modules[module]
 
 
 def _worth_telling(violations: list[Violation]) -> Iterator[Violation]:
