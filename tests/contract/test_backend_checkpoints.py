@@ -40,7 +40,7 @@ def _swept(lab: Lab) -> Iterator[None]:
 def build(lab: Lab, *steps: Any, mode: str = "all", **fields: Any) -> tuple[StageResult, list[KeptFiles]]:
     """Build a stage; return its result and the checkpoints that were told of."""
     kept: list[KeptFiles] = []
-    layering = Layering(mode, KEYS[: len(steps)], fields.pop("price", 0.05), fields.pop("edited", None))
+    layering = Layering(mode, KEYS[: len(steps)], fields.pop("price", 0.05), edited=fields.pop("edited", None))
     order = lab.order("stage", *steps, layering=layering, **fields)
     return lab.backend.build(order, lab.events.append, kept.append), kept
 
@@ -78,17 +78,18 @@ def test_quick_steps_leave_none_unless_asked(lab: Lab, mode: str) -> None:
 
 
 def test_what_took_long_is_kept_before_what_follows_may_fail(lab: Lab) -> None:
-    sleep = run("/bin/sleep", "0.6")
     kept: list[KeptFiles] = []
-    order = lab.order("long", STEPS[0], sleep, run("/bin/fail", "3"), layering=Layering("auto", KEYS[:3], price=0.05))
+    steps = (STEPS[0], run("/bin/sleep", "0.6"), run("/bin/fail", "3"))
+    order = lab.order("long", *steps, layering=Layering("auto", KEYS[:3], price=0.05))
     with pytest.raises(StageError):
         lab.backend.build(order, lab.events.append, kept.append)
-    assert [state.done for state in kept] == [2]
-    assert files(lab, kept[0].image_id) == {"/one": "1"}
+    assert kept[-1].done == 2
+    assert files(lab, kept[-1].image_id) == {"/one": "1"}
 
 
 def test_what_is_edited_gets_a_checkpoint_before_it(lab: Lab) -> None:
-    _, kept = build(lab, run("/bin/sleep", "0.5"), STEPS[0], STEPS[1], mode="auto", price=0.5, edited=2)
+    steps = (run("/bin/sleep", "1"), STEPS[0], STEPS[1])
+    _, kept = build(lab, *steps, mode="auto", price=1.0, edited=2)
     assert [state.done for state in kept] == [2]
 
 
