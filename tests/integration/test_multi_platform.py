@@ -218,3 +218,13 @@ def test_what_tells_of_an_image_is_attached_for_each_platform(repo: Monorepo, ad
         tag = entry["digest"].replace(":", "-")
         argv = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{address}/api:{tag}"]
         assert json.loads(subprocess.run(argv, check=True, capture_output=True).stdout)["manifests"]
+
+
+def test_each_platform_is_verified_and_so_are_the_tags_of_the_list(repo: Monorepo, storage: Storage) -> None:
+    repo.build()
+    ended = repo.zbuild("verify", "api")
+    assert ended.code == 0, ended.stdout + ended.stderr
+    storage.buildah("tag", "localhost/t/base:1", "localhost/t/api:1")
+    ended = repo.zbuild("verify", "api")
+    assert ended.code == 1
+    assert "localhost/t/api:1 is another image" in ended.stdout + ended.stderr

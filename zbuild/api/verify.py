@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from zbuild.api.names import local_name
@@ -9,10 +10,10 @@ from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import ImageGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from zbuild.api.session import Session
-    from zbuild.graph.types import Graph
+    from zbuild.graph.types import Graph, ImageNode
     from zbuild.plan.planner import Decision
 
 
@@ -29,10 +30,11 @@ def verify(graph: Graph, session: Session) -> tuple[Verified, ...]:
     """Check the images of all targets. Raises BackendError where the store cannot be read."""
     decisions = session.decide(graph)
     session.sources.save()
-    return tuple(_verified(name, decisions[name], graph, session) for name in graph.roots)
+    found = tuple(_verified(name, decisions[name], session) for name in graph.roots)
+    return tuple(_with_tags(item, found, graph, session) for item in found)
 
 
-def _verified(name: str, decision: Decision, graph: Graph, session: Session) -> Verified:
+def _verified(name: str, decision: Decision, session: Session) -> Verified:
     record = decision.record
     if record is None or decision.action != "cached" or decision.same_as:
         return Verified(name, "", (f"not what these build files give: {decision.reason}",))
@@ -42,14 +44,24 @@ def _verified(name: str, decision: Decision, graph: Graph, session: Session) -> 
         damaged = session.backend.check(record.image_id)
     except ImageGoneError as error:
         damaged = (error.message,)
-    return Verified(name, record.image_id, (*damaged, *_foreign_tags(name, record.image_id, graph, session)))
+    return Verified(name, record.image_id, damaged)
 
 
-def _foreign_tags(vertex: str, image_id: str, graph: Graph, session: Session) -> Iterator[str]:
+def _with_tags(item: Verified, found: Sequence[Verified], graph: Graph, session: Session) -> Verified:
+    """Add what is wrong with the names of the images that end with this stage, of several platforms with the first."""
+    ids = {other.name: other.image_id for other in found}
+    problems: list[str] = []
+    for node in graph.images:
+        results = [ids.get(name, "") for name in node.vertices]
+        if node.vertices[0] == item.name and all(results):
+            image_id = results[0] if len(results) == 1 else session.backend.make_list(results).image_id
+            problems += _foreign_tags(node, image_id, session)
+    return replace(item, problems=(*item.problems, *problems))
+
+
+def _foreign_tags(node: ImageNode, image_id: str, session: Session) -> Iterator[str]:
     """Yield what is wrong with the names of an image in the store: each must be its own, or nobody's."""
     holders = {name: holder for holder, names in session.present.items() for name in names}
-    for node in graph.images:
-        if node.vertex == vertex:
-            for tag in map(local_name, node.tags):
-                if holders.get(tag, image_id) != image_id:
-                    yield f"{tag} is another image, {holders[tag][:12]}"
+    for tag in map(local_name, node.tags):
+        if holders.get(tag, image_id) != image_id:
+            yield f"{tag} is another image, {holders[tag][:12]}"

@@ -177,8 +177,9 @@ class ImageFolder:
 
     def add_list(self, image_ids: Sequence[str]) -> FakeImage:
         """Return the list of some images, made if there is none; it has no files. Raises ImageGoneError."""
-        size = sum(self.get(image_id).size for image_id in image_ids)
-        made = FakeImage(xxh(tuple(image_ids)), (), tuple(image_ids), ImageConfig(), "", size, time.time())
+        ids = tuple(image_ids)
+        sizes = tuple(self.get(image_id).size for image_id in ids)
+        made = FakeImage(xxh(ids), (), ids, ImageConfig(), "", sum(sizes), time.time(), sizes)
         self._change(lambda images: {made.id: made, **images})
         return self.get(made.id)
 
