@@ -417,3 +417,25 @@ def test_what_is_attached_is_listed_by_the_registry_where_it_can(client: Registr
         subject = by_digest(at(faulty, name), put.digest)
         assert client.referrers(subject) == tuple(entries)
         assert client.referrers(subject, "type1") == (entries[1], entries[3])
+
+
+def test_a_mirror_is_asked_first_and_left_alone_when_it_is_gone(registry: str, name: str) -> None:
+    with made_client() as client:
+        put = put_image(client, at(registry, f"mirror/{name}"))
+        other = put_image(client, at(registry, name, "2"), "not mirrored")
+    asked: list[str] = []
+
+    def fault(_method: str, path: str) -> int:
+        asked.append(path)
+        return 503 if path.endswith("/3") else 0
+
+    with run_faulty(registry, fault) as mirror:
+        table = {"location": registry, "mirror": [{"location": f"{mirror}/mirror"}]}
+        with Registry(Hosts([table]), lambda *_: None, QUICK) as client:
+            assert client.manifest(at(registry, name)).digest == put.digest
+            assert client.head_manifest(at(registry, name, "2")) == other
+            assert len(asked) == 3  # the first asks whether it has TLS
+            with pytest.raises(NotInRegistryError):
+                client.manifest(at(registry, name, "3"))
+            assert client.head_manifest(at(registry, name, "2")) == other
+    assert len(asked) == 4

@@ -120,7 +120,7 @@ def hosts(tmp_path: Path) -> Hosts:
     [
         ("ubuntu", Place("docker.io", "registry-1.docker.io", "library/ubuntu")),
         ("r.example:5000/a/b:1", Place("r.example:5000", "r.example:5000", "a/b")),
-        ("old.example/team/a", Place("old.example", "new.example", "moved/a")),
+        ("old.example/team/a", Place("new.example", "new.example", "moved/a")),
         ("old.example/teams/a", Place("old.example", "old.example", "teams/a")),
         ("plain.example:5000/a", Place("plain.example:5000", "plain.example:5000", "a", insecure=True)),
         ("x.lab.example/a", Place("x.lab.example", "x.lab.example", "a", insecure=True)),
@@ -129,6 +129,29 @@ def hosts(tmp_path: Path) -> Hosts:
 )
 def test_registries_are_where_the_settings_say(hosts: Hosts, text: str, place: Place) -> None:
     assert hosts.place(normalise(text)) == place
+
+
+MIRRORS = """
+[[registry]]
+prefix = "docker.io"
+location = "docker.io"
+[[registry.mirror]]
+location = "mirror.example/hub"
+[[registry.mirror]]
+location = "127.0.0.1:5000"
+pull-from-mirror = "digest-only"
+"""
+
+
+def test_mirrors_are_where_the_settings_say(tmp_path: Path) -> None:
+    (tmp_path / "r.conf").write_text(MIRRORS)
+    hosts = Hosts.read({"CONTAINERS_REGISTRIES_CONF": str(tmp_path / "r.conf")})
+    first = Place("mirror.example", "mirror.example", "hub/library/ubuntu")
+    second = Place("127.0.0.1:5000", "127.0.0.1:5000", "library/ubuntu", insecure=True)
+    assert hosts.mirrors(normalise("ubuntu:22.04")) == (first,)
+    assert hosts.mirrors(normalise(f"ubuntu@sha256:{'a' * 64}")) == (first, second)
+    assert hosts.mirrors(normalise("r.example/ubuntu")) == ()
+    assert hosts.place(normalise("ubuntu")).host == "registry-1.docker.io"
 
 
 def test_a_blocked_registry_is_not_asked(hosts: Hosts) -> None:

@@ -12,15 +12,13 @@ from zbuild import __version__
 from zbuild.attest.provenance import BUILDER, BuildFacts, Material
 from zbuild.base.dataclass import dataclass
 from zbuild.base.digest import sha256
+from zbuild.base.errors import UsageError
 from zbuild.base.reference import normalise
 from zbuild.frontend.buildfile.find import kind_of_file
 from zbuild.graph.types import FromReference
 from zbuild.model.mounts import SecretMount, shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection
-from zbuild.plan.fingerprint import digest_entries
-from zbuild.plan.ignore import Ignore
-from zbuild.plan.tree import select
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +28,6 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Vertex
     from zbuild.model.steps import Origin
     from zbuild.plan.describe import Described
-    from zbuild.plan.tree import Entry
     from zbuild.state.record import Record
 
 
@@ -110,7 +107,7 @@ def _materials(stages: Sequence[Described], session: Session) -> Iterator[Materi
                     yield Material(f"git+{origin.remote}", "gitCommit", commit)
     for origin, selections in taken.items():
         where = quote(os.path.relpath(origin.path, session.root))
-        yield Material(f"file:{where}", "sha256", _context_digest(origin, selections), "context")
+        yield Material(f"file:{where}", "sha256", _context_digest(origin, selections, session), "context")
 
 
 def _taken(stage: Described) -> Iterator[tuple[Origin, Selection]]:
@@ -138,19 +135,16 @@ def _url(origin: UrlOrigin, session: Session) -> Material:
     return Material(urlsplit(origin.url)._replace(query="", fragment="").geturl(), algorithm, value)
 
 
-def _context_digest(origin: ContextOrigin, selections: Sequence[Selection]) -> str:
-    """Return the sha256 of what is taken from a context: of the digests of all selections, sorted."""
-    return sha256(tuple(sorted({_tree_digest(origin, selection) for selection in selections})))
+def _context_digest(origin: ContextOrigin, selections: Sequence[Selection], session: Session) -> str:
+    """Return the sha256 of what is taken from a context: of the digests of all selections, sorted.
 
-
-def _tree_digest(origin: ContextOrigin, selection: Selection) -> str:
-    root = os.fsencode(origin.path)
-    entries = select(root, selection, Ignore(origin.ignore) if origin.ignore else None)
-
-    def content(entry: Entry) -> bytes:
-        return _file_digest(Path(os.fsdecode(root), os.fsdecode(entry.source))).encode()
-
-    return hashlib.sha256(digest_entries(entries, content).listing).hexdigest()
+    Raises UsageError when files are no longer as they were built.
+    """
+    digests = {session.sources.shared_digest(origin, selection) for selection in selections}
+    if "" in digests:
+        where = os.path.relpath(origin.path, session.root)
+        raise UsageError("files-changed", f"files of {where} changed after they were built", hint="build again")
+    return sha256(tuple(sorted(digests)))
 
 
 def _file_digest(path: Path) -> str:

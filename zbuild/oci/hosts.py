@@ -28,7 +28,7 @@ _CERTIFICATES = ("/etc/containers/certs.d", "/etc/docker/certs.d")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A repository as it is asked for: the registry's name in references, the host that serves it, and the path there.
+    """A repository as it is asked for: the registry, whose credentials count, the host that serves it, the path there.
 
     An `insecure` host may have no TLS, or a certificate that nobody vouches for.
     """
@@ -56,16 +56,19 @@ class Hosts:
 
     def place(self, reference: Reference) -> Place:
         """Return where a reference's repository is. Raises UsageError for one that registries.conf blocks."""
-        name, insecure = reference.name, is_loopback(reference.domain)
-        table, prefix = self._table(name)
+        table, prefix = self._table(reference.name)
         if table.get("blocked"):
             message = f"registries.conf blocks {prefix}"
             raise UsageError("registry-blocked", message, hint="name another registry, or unblock this one there")
-        if table.get("location") and not prefix.startswith("*."):
-            name = str(table["location"]) + name.removeprefix(prefix)
-        insecure = insecure or bool(table.get("insecure"))
-        host, _, path = name.partition("/")
-        return Place(reference.domain, _HUB_SERVER if host == _HUB else host, path, insecure)
+        return _moved(reference.name, prefix, table)
+
+    def mirrors(self, reference: Reference) -> tuple[Place, ...]:
+        """Return where else a reference can be read, to be asked before its own place."""
+        table, prefix = self._table(reference.name)
+        wanted = ("all", "digest-only" if reference.digest else "tag-only")
+        default = "digest-only" if table.get("mirror-by-digest-only") else "all"
+        mirrors = [mirror for mirror in table.get("mirror", ()) if mirror.get("pull-from-mirror", default) in wanted]
+        return tuple(_moved(reference.name, prefix, mirror) for mirror in mirrors)
 
     def trust(self, host: str) -> Trust:
         """Return whom to trust at a host that must be verified."""
@@ -83,6 +86,16 @@ class Hosts:
             if _covers(prefix, name) and len(prefix) > len(found[1]):
                 found = table, prefix
         return found
+
+
+def _moved(name: str, prefix: str, table: Mapping[str, Any]) -> Place:
+    """Return the place of a repository whose name begins with `prefix`, as the settings for that prefix have it."""
+    if table.get("location"):
+        rest = name.partition("/")[2] if prefix.startswith("*.") else name.removeprefix(prefix).lstrip("/")
+        name = f"{table['location']}/{rest}"
+    registry, _, path = name.partition("/")
+    insecure = is_loopback(registry) or bool(table.get("insecure"))
+    return Place(registry, _HUB_SERVER if registry == _HUB else registry, path.rstrip("/"), insecure)
 
 
 def _covers(prefix: str, name: str) -> bool:

@@ -18,6 +18,7 @@ from zbuild.oci.layout import sha256_digest
 from zbuild.oci.manifest import read_manifest
 from zbuild.oci.media import MANIFESTS, OCI_INDEX, OCI_MANIFEST, Descriptor
 from zbuild.oci.messages import Request
+from zbuild.oci.mirrors import Mirrors
 from zbuild.oci.platforms import choose
 from zbuild.oci.referrers import EMPTY, attachment_manifest, fallback_tag, of_type, referrers_index
 from zbuild.oci.retries import Limits
@@ -50,6 +51,7 @@ class Registry:
 
     def __init__(self, hosts: Hosts, credentials: FindCredentials, limits: Limits | None = None) -> None:
         self._hosts = hosts
+        self._mirrors = Mirrors(hosts)
         self._transport = Transport(hosts, credentials, limits or Limits())
 
     def __enter__(self) -> Self:
@@ -69,7 +71,7 @@ class Registry:
 
     def head_manifest(self, reference: Reference, accept: Sequence[str] = MANIFESTS) -> Descriptor:
         """Return what a tag or digest stands for, without fetching it."""
-        answer = self._transport.call(self._manifest_request("HEAD", reference, accept))
+        answer = self._read_manifest("HEAD", reference, accept)
         digest = answer.headers.get("docker-content-digest") or reference.digest
         length = answer.headers.get("content-length", "")
         if not digest or not length.isdecimal():  # registries need not tell them
@@ -79,12 +81,13 @@ class Registry:
 
     def manifest(self, reference: Reference, accept: Sequence[str] = MANIFESTS) -> Manifest:
         """Return a manifest or index as it is, verified against the digest that is known of it."""
-        request = self._manifest_request("GET", reference, accept)
-        answer = self._transport.call(request)
+        answer = self._read_manifest("GET", reference, accept)
         found = read_manifest(answer.body, answer.headers.get("content-type", ""))
         wanted = reference.digest or answer.headers.get("docker-content-digest") or found.digest
         if found.digest != wanted:
-            raise DamagedError("registry-damaged", f"{request.what}: what comes is {found.digest}, not {wanted}")
+            raise DamagedError(
+                "registry-damaged", f"cannot read {reference}: what comes is {found.digest}, not {wanted}"
+            )
         return found
 
     def resolve(self, reference: Reference, platform: Platform) -> str:
@@ -243,13 +246,19 @@ class Registry:
             raise DamagedError("registry-damaged", f"{request.what}: the registry made {told} of {digest}")
         return answer
 
-    def _manifest_request(self, method: str, reference: Reference, accept: Sequence[str]) -> Request:
-        place = self._hosts.place(reference)
-        wanted = reference.digest or quote(reference.tag or "latest")
-        return Request(
-            *(method, place, f"/v2/{place.path}/manifests/{wanted}", f"cannot read {reference}"),
-            headers={"Accept": ", ".join(accept)},
-            scopes=_pull_scopes(place),
+    def _read_manifest(self, method: str, reference: Reference, accept: Sequence[str]) -> Answer:
+        def request(place: Place) -> Request:
+            wanted = reference.digest or quote(reference.tag or "latest")
+            return Request(
+                *(method, place, f"/v2/{place.path}/manifests/{wanted}", f"cannot read {reference}"),
+                headers={"Accept": ", ".join(accept)},
+                scopes=_pull_scopes(place),
+            )
+
+        return self._mirrors.first(
+            reference,
+            lambda place: self._transport.call(request(place)),
+            lambda place: self._transport.call_once(request(place)),
         )
 
     def _pages(self, place: Place, url: str, what: str) -> Iterator[Answer]:
