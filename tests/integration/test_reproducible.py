@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from support.monorepo import Monorepo
@@ -74,25 +75,54 @@ def built(repo: Monorepo) -> dict[str, tuple[str, str]]:
     return {name: (image["image_id"], image["digest"]) for name, image in repo.metadata().items()}
 
 
-@pytest.mark.parametrize("form", ["oci", "docker"])
-def test_two_machines_make_the_same_images(tmp_path: Path, stores: tuple[Storage, Storage], form: str) -> None:
+@pytest.mark.parametrize(("form", "way"), [("oci", "direct"), ("docker", "direct"), ("oci", "buildah")])
+def test_two_machines_make_the_same_images(
+    tmp_path: Path, stores: tuple[Storage, Storage], form: str, way: str
+) -> None:
     one = checkout(tmp_path / "one", stores[0], 0o022, 1_500_000_000)
     two = checkout(tmp_path / "somewhere/two", stores[1], 0o077, 1_700_000_000)
-    os.link(two.root / "app/files/sub/b.txt", two.root / "b.txt")
     (two.root / "app/files/sub/c.txt").unlink()
-    os.link(two.root / "b.txt", two.root / "app/files/sub/c.txt")
+    os.link(two.root / "app/files/sub/b.txt", two.root / "app/files/sub/c.txt")
     for repo in (one, two):
         repo.write("zbuild.yaml", (repo.root / "zbuild.yaml").read_text() + f"defaults: {{format: {form}}}\n")
     with umask(0o022):
         one.build("--reproducible", "-j1")
     with umask(0o077):
-        # Here the stages come about one by one, some of them after other builds and under further tags.
-        two.build("base", "--reproducible", "--tag", "zzz/other:1")
-        two.write("api/main.txt", "other\n")
-        two.build("--reproducible", "-j8")
-        two.write("api/main.txt", "# a comment\nhello\n")
-        two.build("--reproducible", "-j8", "-B")
+        # Here the base is from an earlier build, and has a name more.
+        two.build("base", "--reproducible", "--tag", "zzz/other:1", ZBUILD_RUN=way)
+        two.build("--reproducible", "-j8", ZBUILD_RUN=way)
     assert built(one) == built(two)
     before = built(one)
     one.build("--reproducible", "-j8", "-B")
     assert built(one) == before
+
+
+def test_the_environment_sets_the_time_as_with_other_builders(tmp_path: Path, storage: Storage) -> None:
+    repo = checkout(tmp_path / "one", storage, 0o022, 1_500_000_000)
+    assert repo.build("web", SOURCE_DATE_EPOCH="1700000000") == {"base/0": "run", "web/0": "run"}
+    told = inspect(storage, "localhost/t/web:1")
+    assert told["created"] == "2023-11-14T22:13:20Z"
+    assert {item["created"] for item in told["history"]} == {"2023-11-14T22:13:20Z"}
+    assert not any("FROM" in item.get("comment", "") for item in told["history"])
+    assert set(repo.build("web", SOURCE_DATE_EPOCH="1700000000").values()) == {"cached"}
+    assert set(repo.build("web", SOURCE_DATE_EPOCH="1700000001").values()) == {"run"}
+    assert set(repo.build("web").values()) == {"run"}
+    ended = repo.zbuild("build", "web", SOURCE_DATE_EPOCH="now")
+    assert (ended.code, "SOURCE_DATE_EPOCH is 'now'" in ended.stderr) == (2, True)
+
+
+def inspect(storage: Storage, image: str) -> dict[str, Any]:
+    return json.loads(storage.buildah("inspect", "--type", "image", image))["OCIv1"]
+
+
+def test_layers_are_the_same_whatever_was_built_before(tmp_path: Path, storage: Storage) -> None:
+    repo = checkout(tmp_path / "one", storage, 0o022, 1_500_000_000)
+    repo.build("app", "--reproducible")
+    once = built(repo)["app"]
+    repo.build("app", "--reproducible", "--layers")
+    repo.write("app/files/a.txt", "changed\n")
+    repo.build("app", "--reproducible", "--layers")
+    repo.build("app", "--reproducible")
+    repo.write("app/files/a.txt", "a\n")
+    repo.build("app", "--reproducible", "--no-cache=app")
+    assert built(repo)["app"] == once
