@@ -124,5 +124,5 @@ def test_layers_are_the_same_whatever_was_built_before(tmp_path: Path, storage: 
     repo.build("app", "--reproducible", "--layers")
     repo.build("app", "--reproducible")
     repo.write("app/files/a.txt", "a\n")
-    repo.build("app", "--reproducible", "--no-cache=app")
+    repo.build("app", "--reproducible", "--no-cache=app", "--layers")
     assert built(repo)["app"] == once

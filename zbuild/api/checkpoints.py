@@ -84,7 +84,7 @@ class RunCheckpoints:
     def start(self, keys: Sequence[str], epoch: int | None = None) -> Start | None:
         """Return the checkpoint to begin at, given the keys of the files after each step.
 
-        A stage with an epoch has none: its layers must not depend on what was built before.
+        A stage with an epoch has none: its layers must not depend on what was built before, or how.
         """
         if epoch is not None:
             return None
@@ -94,9 +94,8 @@ class RunCheckpoints:
     def layering(self, decision: Decision, keys: tuple[str, ...]) -> Layering:
         """Return where a stage is to leave checkpoints."""
         settings = decision.described.vertex.settings
-        mode = self.layers or settings.layers
-        if mode == "auto" and settings.epoch is not None:
-            mode = "none"  # what was measured must not decide on layers
+        # What is kept for the next build must not decide on the layers of an image that is to be reproducible.
+        mode = "none" if settings.epoch is not None else self.layers or settings.layers
         return Layering(mode, keys, *self.price.remembered(), decision.edited)
 
     def lose(self, start: Start, images: Collection[str]) -> None:
