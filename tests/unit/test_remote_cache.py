@@ -6,69 +6,12 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from support.machines import FILE, Machine
 
-from zbuild.api.options import BuildOptions
-from zbuild.api.workspace import Workspace
 from zbuild.base.errors import BuildFailedError, BuildFileError, UsageError
-from zbuild.events.types import Notice
-
-if TYPE_CHECKING:
-    from zbuild.events.types import Event
-
-_FILE = """\
-images:
-  app:
-    tags: ["t/app:1"]
-    stages:
-      builder: {base: scratch, steps: [{run: [write, /out, built]}, {copy: source.txt, to: /}]}
-      final: {base: scratch, steps: [{copy: /out, from: builder, to: /}, {run: [write, /two, more]}]}
-      on-it: {base: final, steps: [{run: [write, /three, three]}]}
-  other: {base: scratch, steps: [{copy: other.txt, to: /}]}
-"""
-
-
-class Machine:
-    """A checkout of the same files, with a store of its own."""
-
-    def __init__(self, root: Path, cache: Path) -> None:
-        self.root = root
-        self.cache = cache
-        self.events: list[Event] = []
-        root.mkdir()
-        self.write("zbuild.yaml", _FILE)
-        self.write("source.txt", "1")
-        self.write("other.txt", "1")
-
-    def write(self, name: str, text: str) -> None:
-        (self.root / name).write_text(text)
-
-    def options(self, **more: Any) -> BuildOptions:
-        return BuildOptions(
-            **{"backend": "fake", "cache_from": (str(self.cache),), "cache_to": (str(self.cache),)} | more
-        )
-
-    def build(self, *targets: str, **more: Any) -> dict[str, str]:
-        """Build, and return what became of each stage."""
-        self.events.clear()
-        report = Workspace(self.root).build(targets, self.options(**more), self.events.append)
-        return {f"{image.name}/{stage.name}": stage.action for image in report.images for stage in image.stages}
-
-    def plan(self, *targets: str, **more: Any) -> dict[str, tuple[str, str]]:
-        plan = Workspace(self.root).plan(targets, self.options(**more))
-        return {stage.id: (stage.action, stage.reason) for stage in plan.stages}
-
-    @property
-    def warnings(self) -> list[str]:
-        return [event.message for event in self.events if isinstance(event, Notice) and event.level == "warning"]
-
-    def image(self, name: str) -> Path:
-        """Return the files of an image."""
-        images = json.loads((self.root / ".zbuild/fake/images/images.json").read_text())
-        (found,) = [image["id"] for image in images if any(name in given for given in image["names"])]
-        return self.root / ".zbuild/fake/images" / found
 
 
 @pytest.fixture
@@ -78,12 +21,12 @@ def cache(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def one(tmp_path: Path, cache: Path) -> Machine:
-    return Machine(tmp_path / "one", cache)
+    return Machine(tmp_path / "one", str(cache))
 
 
 @pytest.fixture
 def two(tmp_path: Path, cache: Path) -> Machine:
-    return Machine(tmp_path / "another-place", cache)
+    return Machine(tmp_path / "another-place", str(cache))
 
 
 def test_another_machine_runs_nothing(one: Machine, two: Machine) -> None:
@@ -111,7 +54,7 @@ def test_plan_tells_the_place_and_pulls_nothing(one: Machine, two: Machine, cach
 
 def test_only_what_changed_runs_on_what_was_pulled(one: Machine, two: Machine) -> None:
     one.build()
-    two.write("zbuild.yaml", _FILE.replace("/three, three", "/three, 3"))
+    two.write("zbuild.yaml", FILE.replace("/three, three", "/three, 3"))
     assert two.build("app") == {"app/builder": "cached", "app/final": "pulled", "app/on-it": "run"}
     assert (two.image("t/app:1") / "three").read_text() == "3"
 
@@ -167,7 +110,7 @@ def test_harm_done_to_layers_is_seen_and_made_good(one: Machine, two: Machine, c
     assert "pulled" not in two.build("app").values()
     assert (two.image("t/app:1") / "out").read_text() == "built"
     assert any("is not used" in warning for warning in two.warnings)
-    three = Machine(two.root.parent / "three", cache)
+    three = Machine(two.root.parent / "three", str(cache))
     assert "run" not in three.build("app").values()
 
 
@@ -221,7 +164,7 @@ def test_everything_again_means_everything(one: Machine, two: Machine) -> None:
 
 def test_what_runs_each_time_is_not_pulled_nor_what_reads_it(one: Machine, two: Machine) -> None:
     for machine in (one, two):
-        machine.write("zbuild.yaml", _FILE.replace("  app:\n", "  app:\n    no_cache: true\n"))
+        machine.write("zbuild.yaml", FILE.replace("  app:\n", "  app:\n    no_cache: true\n"))
         assert set(machine.build("app").values()) == {"run"}
 
 
@@ -241,7 +184,7 @@ def test_nothing_is_asked_of_the_place_when_nothing_changed(one: Machine, cache:
 
 
 def test_a_failed_build_shares_what_had_finished(one: Machine, two: Machine) -> None:
-    one.write("zbuild.yaml", _FILE.replace("[write, /three, three]", "[fail, '3', no]"))
+    one.write("zbuild.yaml", FILE.replace("[write, /three, three]", "[fail, '3', no]"))
     with pytest.raises(BuildFailedError):
         one.build("app")
     assert two.build("app")["app/final"] == "pulled"
@@ -250,7 +193,7 @@ def test_a_failed_build_shares_what_had_finished(one: Machine, two: Machine) -> 
 def test_places_of_the_build_file(one: Machine, two: Machine, tmp_path: Path) -> None:
     for machine in (one, two):
         section = f"cache: {{type: persistent, path: {tmp_path / 'kept'}}}\n"
-        machine.write("zbuild.yaml", _FILE + section)
+        machine.write("zbuild.yaml", FILE + section)
     one.build(cache_from=(), cache_to=())
     assert "run" not in two.build(cache_from=(), cache_to=()).values()
 
@@ -270,13 +213,13 @@ def test_places_of_the_build_file(one: Machine, two: Machine, tmp_path: Path) ->
     ],
 )
 def test_wrong_places_are_told_before_anything_runs(one: Machine, section: str, told: str) -> None:
-    one.write("zbuild.yaml", f"{_FILE}cache: {section}\n")
+    one.write("zbuild.yaml", f"{FILE}cache: {section}\n")
     with pytest.raises(BuildFileError, match=told):
         one.build(cache_from=(), cache_to=())
 
 
 def test_memory_is_what_the_records_are_anyway(one: Machine) -> None:
-    one.write("zbuild.yaml", f"{_FILE}cache: {{type: memory}}\n")
+    one.write("zbuild.yaml", f"{FILE}cache: {{type: memory}}\n")
     assert set(one.build(cache_from=(), cache_to=()).values()) == {"run"}
     assert set(one.build(cache_from=(), cache_to=()).values()) == {"cached"}
 
@@ -288,7 +231,7 @@ def test_wrong_places_among_the_options(one: Machine) -> None:
 
 def test_a_folder_stays_within_its_size(one: Machine, cache: Path) -> None:
     section = f"cache: {{to: ['{cache}'], max_size: 1}}\n"
-    one.write("zbuild.yaml", _FILE + section)
+    one.write("zbuild.yaml", FILE + section)
     one.build(cache_from=(), cache_to=())
     assert _records(cache) == []
     assert list(cache.glob("layers/*/*")) != []  # too young to be taken from whoever may be writing a record
