@@ -126,3 +126,32 @@ def test_layers_are_the_same_whatever_was_built_before(tmp_path: Path, storage: 
     repo.write("app/files/a.txt", "a\n")
     repo.build("app", "--reproducible", "--no-cache=app", "--layers")
     assert built(repo)["app"] == once
+
+
+def test_what_was_pulled_counts_as_what_was_built(tmp_path: Path, stores: tuple[Storage, Storage]) -> None:
+    cache = f"--cache-from={tmp_path}/cache"
+    one = checkout(tmp_path / "one", stores[0], 0o022, 1_500_000_000)
+    two = checkout(tmp_path / "two", stores[1], 0o022, 1_700_000_000)
+    one.build("--reproducible", f"--cache-to={tmp_path}/cache")
+    assert "pulled" in two.build("app/tools", "--reproducible", cache).values()
+    two.build("--reproducible", "-B")
+    assert built(two) == built(one)
+    stores[1].buildah("rmi", "--all", "--force")
+    assert set(two.build("--reproducible", cache).values()) <= {"pulled", "cached"}
+    assert built(two) == built(one)
+
+
+def test_a_base_of_a_registry_counts_by_what_it_is(
+    tmp_path: Path, stores: tuple[Storage, Storage], registry: str
+) -> None:
+    name = f"{registry}/reproducible/base:1"
+    for number, store in enumerate(stores):
+        folder = tmp_path / f"checkout{number}"
+        repo = checkout(folder, store, 0o022, 1_500_000_000)
+        repo.write("app/Dockerfile", _APP.replace("t/base:1", name))
+        if number == 0:  # here the base was made, and has other names as well; there it is pulled
+            repo.build("base", "--reproducible", "--tag", name)
+            store.buildah("push", "--quiet", "--tls-verify=false", name)
+        repo.build("app", "--reproducible", "--pull=missing")
+    results = [built(Monorepo(tmp_path / f"checkout{number}", {})) for number in (0, 1)]
+    assert results[0]["app"] == results[1]["app"]

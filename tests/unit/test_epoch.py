@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from support.graphs import MemoryLoader, World, graph_of
 
+from zbuild.api.unsteady_bases import unsteady_bases
 from zbuild.base.epoch import DEFAULT_EPOCH, chosen_epoch
 from zbuild.base.errors import BuildFileError
 from zbuild.base.filemode import plain_mode
@@ -91,6 +92,22 @@ def test_images_built_for_others_follow_the_defaults() -> None:
     parsed = {"a/Dockerfile": Definition("a/Dockerfile", (Stage("", NestedBuild(context="below")),))}
     graph = build_graph(project, MemoryLoader(files, parsed))
     assert {vertex.image: vertex.settings.epoch for vertex in graph.vertices} == {"below": 7, "a": None}
+
+
+def test_a_base_that_is_not_reproducible_is_told() -> None:
+    files = {
+        "a/Dockerfile": "FROM shop/b AS one\nRUN x\nFROM one\nCOPY --from=shop/c /f /",
+        "b/Dockerfile": "FROM scratch\n",
+    }
+    images = [
+        ImageSpec("a", context="a", reproducible=True),
+        ImageSpec("b", context="b", tags=("shop/b",)),
+        ImageSpec("c", context="b", tags=("shop/c",), no_cache=True),
+    ]
+    (warning,) = unsteady_bases(graph_of(images, files))
+    assert warning.message == "'a/one' is to be reproducible, but its base 'b' is not"
+    assert (str(warning.span), warning.severity) == ("a/Dockerfile:1:6", "warning")
+    assert not list(unsteady_bases(graph_of(images, files, options=GraphOptions(reproducible=True))))
 
 
 def test_the_epoch_is_in_the_key_and_told_to_commands() -> None:

@@ -233,6 +233,7 @@ def _make(
 ) -> LoadedGraph:
     from zbuild.api.build_args import lint_choices, undeclared  # noqa: PLC0415 - not needed when the graph is kept
     from zbuild.api.contexts import given_contexts, unused_contexts  # noqa: PLC0415 - likewise
+    from zbuild.api.unsteady_bases import unsteady_bases  # noqa: PLC0415 - likewise
     from zbuild.graph.build import GraphOptions, build_graph  # noqa: PLC0415 - likewise
 
     began = _clock_or_never(folder)
@@ -258,7 +259,7 @@ def _make(
     lint = tuple(files.lint)
     definitions = _definitions(files, project, graph)
     unused = (*undeclared(given, definitions), *unused_contexts(dict(contexts), definitions))
-    warnings = (*project.warnings, *unused)
+    warnings = (*project.warnings, *unused, *unsteady_bases(graph))
     environment = tuple(map(environment_row, project.environment))
     return LoadedGraph(graph, rows, settled(rows, began), warnings, lint, files.notices, environment)
 
