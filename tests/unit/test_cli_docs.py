@@ -17,7 +17,7 @@ from zbuild.events import types
 TEXT = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
 
 
-CACHE = ("cache ls", "cache du", "cache prune")
+GROUPS = {"cache": ("ls", "du", "prune"), "manifest": ("create", "add", "push", "inspect")}
 
 
 def words(text: str) -> list[str]:
@@ -25,7 +25,7 @@ def words(text: str) -> list[str]:
     return text.split()
 
 
-@pytest.mark.parametrize("name", [*COMMANDS, *CACHE])
+@pytest.mark.parametrize("name", [*COMMANDS, *(f"{group} {name}" for group, names in GROUPS.items() for name in names)])
 def test_each_command_is_shown_as_it_explains_itself(name: str) -> None:
     found = re.search(rf"^###? zbuild {name}\n\n```text\n(.*?)\n```\n", TEXT, re.DOTALL | re.MULTILINE)
     assert found is not None
@@ -36,10 +36,12 @@ def test_each_command_is_shown_as_it_explains_itself(name: str) -> None:
 def test_every_option_has_a_help_text() -> None:
     context = click.Context(zbuild)
     commands = {name: zbuild.get_command(context, name) for name in COMMANDS}
-    group = commands["cache"]
-    assert isinstance(group, click.Group)
-    assert [f"cache {name}" for name in group.commands] == list(CACHE)
-    for name, command in {**commands, **group.commands}.items():
+    for name, members in GROUPS.items():
+        group = commands[name]
+        assert isinstance(group, click.Group)
+        assert tuple(group.commands) == members
+        commands |= {f"{name} {member}": command for member, command in group.commands.items()}
+    for name, command in commands.items():
         assert command is not None
         options = [param for param in command.params if isinstance(param, click.Option)]
         assert all(option.help for option in options), name

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMMANDS = (
     *("build", "plan", "explain", "list", "graph", "validate", "lint", "parse", "init", "recipes", "convert"),
-    *("lock", "import", "schema", "push", "tag", "verify", "login", "logout", "cache", "clean"),
+    *("lock", "import", "schema", "push", "tag", "manifest", "verify", "login", "logout", "cache", "clean"),
 )
 _MODULES = {"import": "import_file"}  # where a module cannot be called like its command
 _CLOSED_PIPE = 141  # 128 + SIGPIPE, as if the signal had ended it

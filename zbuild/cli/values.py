@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from zbuild.base.platform import Platform
     from zbuild.model.secrets import Agents, Secrets
 
 
@@ -137,6 +138,23 @@ def platforms(_context: click.Context, _param: click.Parameter, values: Sequence
         return tuple(dict.fromkeys(str(parse_platform(text)) for value in values for text in value.split(",")))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def platform(_context: click.Context, _param: click.Parameter, value: str | None) -> Platform | None:
+    """Take one platform."""
+    if value is None:
+        return None
+    from zbuild.base.platform import parse_platform  # noqa: PLC0415 - likewise
+
+    try:
+        return parse_platform(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def image_name(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse what cannot name an image."""
+    return None if value is None else image_names(context, param, [value])[0]
 
 
 def image_names(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:

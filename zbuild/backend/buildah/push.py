@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from zbuild.backend.buildah import registry_commands
 from zbuild.backend.buildah.list_maker import members, write_index
 from zbuild.backend.buildah.lists import is_list
-from zbuild.backend.registry_faults import is_busy, registry_error, said
+from zbuild.backend.buildah.registry_calls import call_registry
 from zbuild.base.loopback import is_loopback
 from zbuild.base.reference import parse_reference
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.command import Command
     from zbuild.backend.protocol import PushOrder
-
-# buildah and skopeo try again by themselves when a connection fails, but not when a registry says that it is busy.
-PAUSES = (1.0, 2.0, 4.0)
 
 
 class Push:
@@ -99,13 +96,4 @@ class Push:
             self._call(registry_commands.upload(str(folder), name, digest, index=index, insecure=insecure), name)
 
     def _call(self, command: Command, place: str) -> None:
-        """Run a command that speaks to a registry, again after a while when the registry is busy."""
-        runner = self._engine.runner
-        for pause in (*PAUSES, 0.0):
-            done = runner.run(command)
-            if not done.returncode:
-                return
-            cause = said(done.stderr) or f"exit code {done.returncode}"
-            if not pause or not is_busy(cause):
-                raise registry_error(f"cannot push {place}", parse_reference(place).domain, cause)
-            runner.sleep(pause)
+        call_registry(self._engine.runner, command, "push", place)

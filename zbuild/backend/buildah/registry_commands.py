@@ -7,7 +7,13 @@ credentials by themselves: REGISTRY_AUTH_FILE, containers' auth.json, docker's c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from zbuild.backend.command import Command
+
+if TYPE_CHECKING:
+    from zbuild.base.platform import Platform
+    from zbuild.model.ops import Pairs
 
 # A registry that never answers would hold a push for ever; large images on slow lines need their time.
 _TIMEOUT = 3600.0
@@ -38,6 +44,40 @@ def set_tag(reference: str, repository: str, digest: str, *, index: bool = False
         *_verify("--dest-tls-verify", insecure=insecure),
     )
     return _copy(f"docker://{repository}@{digest}", f"docker://{reference}", *verify)
+
+
+def create_list(name: str, *, amend: bool) -> Command:
+    """Make an empty list; with `amend` one that is there is left as it is."""
+    return Command(("buildah", "manifest", "create", *(("--amend",) if amend else ()), name))
+
+
+def add_to_list(
+    name: str, image: str, platform: Platform | None, annotations: Pairs, *, insecure: bool = False
+) -> Command:
+    """Put an image, named with its transport, into a list, for its own platform or the one given."""
+    flags = [*_verify("--tls-verify", insecure=insecure)]
+    if platform:
+        parts = (("--os", platform.os), ("--arch", platform.architecture), ("--variant", platform.variant))
+        flags += [word for flag, value in parts if value for word in (flag, value)]
+    for key, value in annotations:
+        flags += ["--annotation", f"{key}={value}"]
+    return Command(("buildah", "manifest", "add", *flags, name, image), timeout=_TIMEOUT)
+
+
+def push_list(name: str, reference: str, digest_file: str, *, insecure: bool) -> Command:
+    """Push a list to a tag, all that is in it before, and write the list's digest there to a file."""
+    flags = ("--all", "--quiet", "--digestfile", digest_file, *_verify("--tls-verify", insecure=insecure))
+    return Command(("buildah", "manifest", "push", *flags, name, f"docker://{reference}"), timeout=_TIMEOUT)
+
+
+def find_list(name: str) -> Command:
+    """Succeed when a list of that name is in the store."""
+    return Command(("buildah", "manifest", "exists", name))
+
+
+def inspect_list(name: str) -> Command:
+    """Print a list of the store as JSON."""
+    return Command(("buildah", "manifest", "inspect", name))
 
 
 def login(registry: str, user: str, password: str, *, insecure: bool) -> Command:
