@@ -74,6 +74,18 @@ def test_pull_asks_at_once(on_base: Monorepo, bases: BaseRegistry, base_name: st
     assert heads(bases.answers()) == 1
 
 
+def test_the_command_line_goes_before_what_build_files_ask(
+    on_base: Monorepo, bases: BaseRegistry, base_name: str
+) -> None:
+    bases.push("one", base_name)
+    on_base.write("zbuild.yaml", "images:\n  api: {context: api, pull: always}\n")
+    on_base.build()
+    bases.answers()
+    for flags, asked in (((), 1), ((), 1), (("--pull=newer",), 0), (("--pull=never",), 0)):
+        assert on_base.build(*flags) == {"api/0": "cached"}
+        assert heads(bases.answers()) == asked, flags
+
+
 def test_offline_what_is_here_is_used(on_base: Monorepo, bases: BaseRegistry, base_name: str) -> None:
     bases.push("one", base_name)
     on_base.build()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from zbuild.backend.protocol import BaseImage, Capabilities
-from zbuild.base.errors import RegistryError
+from zbuild.base.errors import RegistryError, UsageError
 from zbuild.base.platform import Platform
 from zbuild.fetch.bases import Bases
 from zbuild.fetch.meanings import TRUSTED_SECONDS, Meanings
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.protocol import PullPolicy
+    from zbuild.base.errors import ZbuildError
     from zbuild.fetch.meanings import Pace
 
 AMD = Platform("linux", "amd64")
@@ -59,7 +60,7 @@ class Registry:
 
     digests: dict[str, str] = field(default_factory=lambda: {NAME: ONE})
     asked: list[str] = field(default_factory=list)
-    error: RegistryError | None = None
+    error: ZbuildError | None = None
 
     def _ask(self, what: str) -> None:
         self.asked.append(what)
@@ -198,6 +199,27 @@ def test_a_name_that_became_another_image_s_is_asked_for_again(world: World) -> 
     assert heads(world) == 0
 
 
+def test_a_name_that_stays_another_image_s_is_asked_for_no_more_often(world: World) -> None:
+    world.store.put(NAME, TWO)
+    for _ in range(3):
+        bases = world.run()
+        bases.pulled(NAME, AMD, bases.find(NAME, AMD, "newer"))
+        assert heads(world) == 1
+        assert world.run().find(NAME, AMD, "newer").digest == ONE
+        assert heads(world) == 0
+        world.now += 2 * TRUSTED_SECONDS
+
+
+def test_platforms_share_what_a_registry_says_of_a_reference(world: World) -> None:
+    bases = world.run()
+    bases.prepare([(NAME, AMD, "newer"), (NAME, Platform("linux", "arm64"), "newer")])
+    assert world.registry.asked.count(f"head {NAME}") == 1
+    assert {one for one in world.registry.asked if one.startswith("manifest")} == {
+        f"manifest {NAME} linux/amd64",
+        f"manifest {NAME} linux/arm64",
+    }
+
+
 def test_a_clock_that_was_set_back_trusts_nothing(world: World) -> None:
     world.run().find(NAME, AMD, "newer")
     world.now -= 10
@@ -314,6 +336,20 @@ def test_a_reference_by_digest_is_asked_for_until_it_is_known(world: World) -> N
     bases = world.run()
     assert bases.find(exact, AMD, "always").digest == ONE
     assert (world.registry.asked, bases.fresh_until) == ([], float("inf"))
+
+
+def test_a_reference_by_digest_that_is_here_is_never_asked_for(world: World) -> None:
+    world.store.put(NAME, ONE)
+    bases = world.run()
+    assert bases.find(f"reg.example/x@{ONE}", AMD, "always").digest == ONE
+    assert (world.registry.asked, bases.fresh_until) == ([], float("inf"))
+
+
+def test_settings_that_forbid_to_ask_are_no_reason_to_fail(world: World) -> None:
+    world.store.put(NAME, ONE)
+    world.registry.error = UsageError("registry-blocked", "registries.conf blocks reg.example")
+    assert world.run().find(NAME, AMD, "newer").digest == ONE
+    assert world.told == ["registries.conf blocks reg.example; the images that are here are used"]
 
 
 def test_names_of_the_store_alone_are_never_asked_for(world: World) -> None:

@@ -6,6 +6,7 @@ alone, until a stage that stands on it must run.
 
 from __future__ import annotations
 
+import threading
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -61,6 +62,7 @@ class Bases:
         self._cancel = cancel
         self._only_look = only_look
         self._warned: set[str] = set()
+        self._guard = threading.Lock()
         self.fresh_until = float("inf")
         self.forget()
 
@@ -106,7 +108,7 @@ class Bases:
         here, known = self._standing(reference, platform)
         if policy == "never":
             return here or self._backend.resolve(reference, platform, policy)
-        if policy == "missing" and here is not None:
+        if here is not None and (policy == "missing" or parse_reference(reference).digest):
             return here
         if policy == "always" or known is None or known.trusted_until < time.time():
             return None
@@ -161,7 +163,7 @@ class Bases:
             if not digest:
                 here, _ = self._standing(reference, platform)
                 try:
-                    digest = self._asked(reference, platform, policy, here)
+                    digest = self._asked(reference, platform, policy, at_hand=here is not None)
                 except RegistryError as error:
                     if here is None or policy == "always":
                         raise
@@ -177,22 +179,26 @@ class Bases:
         # What pulls may know mirrors of a registry that is away.
         return self._backend.resolve(_exact(reference, digest), platform, "always")
 
-    def _asked(self, reference: str, platform: Platform, policy: PullPolicy, here: BaseImage | None) -> str:
-        meaning = self._meanings.ask(reference, platform, here.image_id if here else "")
+    def _asked(self, reference: str, platform: Platform, policy: PullPolicy, *, at_hand: bool) -> str:
+        named = self._in_store(reference, platform)
+        meaning = self._meanings.ask(reference, platform, named.image_id if named else "", at_hand=at_hand)
         self._keep_fresh(0.0 if policy == "always" else meaning.trusted_until)
         return meaning.digest
 
     def _instead(self, here: BaseImage, reference: str, error: RegistryError) -> BaseImage:
         """Take what is here for what could not be asked for; one warning a registry is enough."""
         registry = parse_reference(reference).domain
-        if registry not in self._warned:
+        with self._guard:
+            first = registry not in self._warned
             self._warned.add(registry)
+        if first:
             self._warn(f"{error.message}; the images that are here are used")
         self._keep_fresh(time.time() + _RETRY_SECONDS)
         return here
 
     def _keep_fresh(self, until: float) -> None:
-        self.fresh_until = min(self.fresh_until, until)
+        with self._guard:
+            self.fresh_until = min(self.fresh_until, until)
 
     # -- layers
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, TypeVar
 
 from zbuild.base.dataclass import dataclass
-from zbuild.base.errors import RegistryError
+from zbuild.base.errors import RegistryError, UsageError
 from zbuild.base.once import Once
 from zbuild.base.reference import parse_reference
 
@@ -78,6 +78,7 @@ class Meanings:
     def __init__(self, store: FetchedStore, client: Callable[[Pace], Asker]) -> None:
         self._store = store
         self._client = client
+        self._tops: Once[str, str] = Once()
         self._asked: Once[tuple[str, Platform], Meaning] = Once()
         self._configs: Once[tuple[str, Platform], dict[str, Any]] = Once()
         self._away: dict[str, RegistryError] = {}
@@ -90,37 +91,36 @@ class Meanings:
         except (KeyError, ValueError):
             return None
 
-    def ask(self, reference: str, platform: Platform, seen: str = "") -> Meaning:
+    def ask(self, reference: str, platform: Platform, seen: str = "", *, at_hand: bool = False) -> Meaning:
         """Ask the registry, once a run, and note the answer; `seen` is as in Meaning.
 
-        Without an image at hand (`seen`), one that is in trouble is waited for. Raises RegistryError.
+        Where no image is at hand, a registry in trouble is waited for. Raises RegistryError.
         """
-        return self._asked.get((reference, platform), lambda: self._ask(reference, platform, seen))
+        return self._asked.get((reference, platform), lambda: self._ask(reference, platform, seen, at_hand=at_hand))
 
-    def _ask(self, reference: str, platform: Platform, seen: str) -> Meaning:
-        registry = parse_reference(reference).domain
-        if registry in self._away:
-            raise self._away[registry]
-        try:
-            digest, top = self._tried(lambda client: self._answer(client, reference, platform), at_hand=bool(seen))
-        except RegistryError as error:
-            if error.code in AWAY:
-                self._away[registry] = error
-            raise
+    def _ask(self, reference: str, platform: Platform, seen: str, *, at_hand: bool) -> Meaning:
+        top = self._tops.get(reference, lambda: self._head(reference, at_hand=at_hand))
+        known = self.known(reference, platform)
+        digest = known.digest if known is not None and known.top == top else ""
+        if not digest:
+            digest, config = self._tried(lambda client: client.manifest(reference, top, platform), at_hand=at_hand)
+            self._store.keep_note({"config": config}, "manifest", digest)
         meaning = Meaning(digest, top, time.time(), seen)
         note = {"digest": digest, "top": top, "asked": str(meaning.asked), "seen": seen}
         self._store.keep_note(note, "base", reference, str(platform))
         return meaning
 
-    def _answer(self, client: Asker, reference: str, platform: Platform) -> tuple[str, str]:
-        """Return the platform's digest and the top one; where that is the one known, no more is asked."""
-        top = client.head(reference)
-        known = self.known(reference, platform)
-        if known is not None and known.top == top:
-            return known.digest, top
-        digest, config = client.manifest(reference, top, platform)
-        self._store.keep_note({"config": config}, "manifest", digest)
-        return digest, top
+    def _head(self, reference: str, *, at_hand: bool) -> str:
+        """Return what a registry has under a reference, unless it was found to be away in this run."""
+        registry = parse_reference(reference).domain
+        if registry in self._away:
+            raise self._away[registry]
+        try:
+            return self._tried(lambda client: client.head(reference), at_hand=at_hand)
+        except RegistryError as error:
+            if error.code in AWAY:
+                self._away[registry] = error
+            raise
 
     def known_config(self, digest: str) -> dict[str, Any] | None:
         """Return the configuration of an image, by its manifest's digest, where it was noted."""
@@ -149,6 +149,8 @@ class Meanings:
         """Ask in a hurry; where that ends in what may pass, and nothing else is at hand, patiently."""
         try:
             return ask(self._client("hurried"))
+        except UsageError as error:  # settings of the user's that forbid to ask, or cannot be read
+            raise RegistryError(error.code, error.message, hint=error.hint) from error
         except RegistryError as error:
             if at_hand or error.code not in _PASSING:
                 raise

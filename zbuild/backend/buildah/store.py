@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from zbuild.base.dataclass import dataclass
@@ -64,10 +66,9 @@ class Store:
     graphroot: Path
     driver: str
 
-    def images(self) -> dict[str, StoredImage]:
-        """Return all images by id."""
-        entries = self._read_list(self._file("images"))
-        return {entry["id"]: _stored(entry) for entry in entries}
+    def images(self) -> Mapping[str, StoredImage]:
+        """Return all images by id; the list is parsed again only when its file has changed."""
+        return _images(self, self.stamp())
 
     def image(self, image_id: str) -> StoredImage:
         """Return one image. Raises ImageGoneError when it is not there."""
@@ -149,6 +150,10 @@ class Store:
         except OSError as error:
             raise _broken(image_id, error) from None
 
+    def read_images(self) -> list[dict[str, Any]]:
+        """Return the lines of images.json."""
+        return self._read_list(self._file("images"))
+
     def _read_list(self, file: Path) -> list[dict[str, Any]]:
         try:
             entries: list[dict[str, Any]] = json.loads(file.read_bytes() or b"[]") or []
@@ -157,6 +162,11 @@ class Store:
         except (OSError, ValueError) as error:
             raise BackendError("store-broken", f"cannot read {file}: {error}") from error
         return entries
+
+
+@lru_cache(maxsize=2)
+def _images(store: Store, _stamp: object) -> Mapping[str, StoredImage]:
+    return MappingProxyType({entry["id"]: _stored(entry) for entry in store.read_images()})
 
 
 def layers_of(image: StoredImage, layers: Mapping[str, StoredLayer]) -> Iterator[StoredLayer]:
