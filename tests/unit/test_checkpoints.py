@@ -191,6 +191,25 @@ def test_what_is_asked_to_run_uses_no_checkpoint(shop: Shop, options: dict[str, 
     assert len(shop.build(BuildOptions(backend="fake", layers="all", **options))) == ran
 
 
+def test_what_is_run_again_leaves_nothing_of_the_last_time(shop: Shop) -> None:
+    shop.build()
+    before = shop.images.all()
+    for _ in range(2):
+        shop.build(BuildOptions(backend="fake", layers="all", always=True))
+    after = shop.images.all()
+    assert len(after) == len(before) == 4
+    assert not before.keys() & after.keys()
+
+
+def test_what_is_run_again_leaves_what_a_user_named(shop: Shop) -> None:
+    shop.build()
+    before = shop.images.all()
+    for number, image_id in enumerate(before):
+        shop.images.tag(image_id, [f"localhost/mine:{number}"])
+    shop.build(BuildOptions(backend="fake", layers="all", always=True))
+    assert before.keys() < shop.images.all().keys()
+
+
 def test_no_cache_is_for_the_images_and_stages_that_are_named(shop: Shop) -> None:
     shop.write(
         "Dockerfile", "FROM scratch AS a\nRUN write /a 1\nFROM scratch AS b\nRUN write /b 1\nCOPY --from=a /a /\n"

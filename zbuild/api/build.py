@@ -54,6 +54,7 @@ class Build:
         self._started = time.monotonic()
         self.began = session.clock()
         self._errors: dict[str, ZbuildError] = {}
+        self._replaced: set[str] = set()
         self._skipped: list[str] = []
         self._given = GivenSecrets(session.root, options.secrets, options.agents)
         self.names = _names(graph, options)
@@ -85,6 +86,7 @@ class Build:
             if not gone:
                 break
             self._plan_again(gone, last=last)
+        self._drop_replaced()
         self.shared = self._session.remote.finish()
         if self._errors:
             self._fail()
@@ -103,6 +105,13 @@ class Build:
         self._skipped.clear()
         self._session.bases.forget()
         self._once()
+
+    def _drop_replaced(self) -> None:
+        """Remove images whose records and names others have taken: nothing would ever find them again."""
+        left = self._replaced - self._session.records.all_image_ids() if self._replaced else ()
+        if left:
+            images = self._session.backend.images()
+            self._session.backend.remove([image_id for image_id in left if not images.get(image_id)])
 
     def _keep_up(self, *, changed: bool) -> None:
         """Remember what was used, and let go of records that this run has made useless."""
@@ -156,6 +165,7 @@ class Build:
                 run_id=self._logs.rpartition("/")[2],
                 layers=self._options.layers,
                 present=set(session.present),
+                replaced=self._replaced,
             ),
             emit=self._emit,
             logs=self._logs,
@@ -204,6 +214,8 @@ class Build:
             if listing is not None:
                 self._session.records.save_tree(digest, listing)
         if value.action != "pulled":  # that is recorded already
+            before = self._session.records.get(value.record.key)
+            self._replaced.update([before.image_id] if before else ())
             self._session.records.put(value.record)
         self._finish(name, value)
 

@@ -72,6 +72,7 @@ class RunCheckpoints:
     """The checkpoints of one run, for several threads at once.
 
     `present` are the images in the store, to which new ones are added; `layers` is what the command line asks for.
+    `replaced` gathers the images of checkpoints in whose place others are recorded.
     """
 
     records: RecordStore
@@ -80,6 +81,7 @@ class RunCheckpoints:
     run_id: str
     layers: LayersChoice = ""
     present: set[str] = field(default_factory=set)
+    replaced: set[str] = field(default_factory=set)
 
     def start(self, keys: Sequence[str], epoch: int | None = None) -> Start | None:
         """Return the checkpoint to begin at, given the keys of the files after each step.
@@ -117,5 +119,6 @@ class RunCheckpoints:
             created=time.time(),
             run_id=self.run_id,
         )
+        self.replaced.update(self.records.images_of([kept.key]).get(kept.key, ()))
         self.records.checkpoints.put(checkpoint)
         self.present.add(kept.image_id)
