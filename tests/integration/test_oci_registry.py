@@ -290,7 +290,13 @@ def test_wrong_content_is_not_taken(client: Registry, registry: str, name: str) 
 
 
 @pytest.mark.parametrize("chunk", [0, 300_000])
-@pytest.mark.parametrize(("method", "fault"), [("PUT", Fault(500)), ("PUT", Fault(take=1000)), ("PATCH", Fault(503))])
+@pytest.mark.parametrize(
+    ("method", "fault"),
+    [
+        *[("PUT", Fault(500)), ("PUT", Fault(take=1000)), ("PUT", Fault(404))],
+        *[("PATCH", Fault(503)), ("PATCH", Fault(take=1000)), ("PATCH", Fault(416)), ("PATCH", Fault(404))],
+    ],
+)
 def test_an_upload_that_breaks_off_is_done_all_the_same(
     client: Registry, registry: str, name: str, method: str, fault: Fault, chunk: int
 ) -> None:

@@ -24,7 +24,7 @@ def write_whole(path: Path | str, data: bytes, mode: int = 0o600) -> None:
     try:
         _write_synced(temporary, data, mode)
         os.replace(temporary, path)  # noqa: PTH105 - likewise
-        _sync_folder(folder or ".")
+        sync_folder(folder or ".")
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108 - likewise
@@ -40,7 +40,8 @@ def _write_synced(path: str, data: bytes, mode: int) -> None:
         os.fsync(file.fileno())
 
 
-def _sync_folder(path: str) -> None:
+def sync_folder(path: str) -> None:
+    """Make durable what was renamed or made in a folder. Raises OSError."""
     handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

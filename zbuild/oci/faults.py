@@ -18,7 +18,7 @@ from zbuild.oci.retries import TransientError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _TOO_MANY, _SERVER = 401, 403, 404, 408, 429, 500
+_UNAUTHORIZED, _FORBIDDEN, _NOT_FOUND, _TIMEOUT, _RANGE, _TOO_MANY, _SERVER = 401, 403, 404, 408, 416, 429, 500
 _LOG_IN = "log in with 'zbuild login {registry}', as a user who may do that"
 
 
@@ -39,7 +39,7 @@ def refused(what: str, registry: str, status: int, headers: Mapping[str, str], b
     if status == _NOT_FOUND:
         hint = "check the name and the tag; a private repository may look like one that is not there"
         return NotInRegistryError("not-in-registry", f"{what}: the registry does not have it ({told})", hint=hint)
-    if status in (_TIMEOUT, _TOO_MANY) or status >= _SERVER:
+    if status in (_TIMEOUT, _RANGE, _TOO_MANY) or status >= _SERVER:
         hint = "it limits how often it is asked; log in, or try later" if status == _TOO_MANY else "try again later"
         error = TransientError("registry-busy", f"{what}: the registry is in trouble ({told})", hint=hint)
         error.after = _retry_after(headers.get("Retry-After", ""))

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import re
-from typing import TYPE_CHECKING, Any, TypeAlias
+from _thread import get_ident
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.dataclass import dataclass
-from zbuild.oci.media import OCI_INDEX, OCI_MANIFEST
+from zbuild.base.files import TEMPORARY, sync_folder, write_whole
+from zbuild.oci.media import OCI_INDEX, OCI_MANIFEST, descriptor_from_json
+from zbuild.oci.media import Descriptor as Entry
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 Json: TypeAlias = "dict[str, Any]"
 Descriptor: TypeAlias = "dict[str, Any]"  # mediaType, digest, size, and maybe annotations
 
+_TAG = "org.opencontainers.image.ref.name"
+_MODE = 0o666  # for whoever the umask lets read
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -74,7 +83,7 @@ class ImageBlobs:
 
 
 class Layout:
-    """A layout in a folder."""
+    """A layout in a folder. What is in it is whole and durable, or not there; several may write to it at once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -84,9 +93,10 @@ class Layout:
         """Make an empty layout, or open the one that is there. Raises OSError."""
         layout = cls(folder)
         (folder / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
-        if not (folder / "oci-layout").exists():
-            (folder / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-            layout._write_index([])
+        with layout._locked():
+            if not (folder / "oci-layout").exists():
+                layout._write_index([])
+                write_whole(folder / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}', _MODE)
         return layout
 
     def blob(self, digest: str) -> Path:
@@ -108,15 +118,47 @@ class Layout:
     def put(self, data: bytes) -> str:
         """Add a blob and return its digest. Raises OSError."""
         digest = sha256_digest(data)
-        self.blob(digest).write_bytes(data)
+        write_whole(self.blob(digest), data, _MODE)
         return digest
+
+    def put_by(self, write: Callable[[IO[bytes]], str]) -> Path:
+        """Add a blob that `write` writes to a file, whatever its size, and whose digest it returns. Raises OSError."""
+        folder = self.folder / "blobs" / "sha256"
+        part = folder / f".{os.getpid()}-{get_ident()}{TEMPORARY}"
+        try:
+            with part.open("xb") as file:
+                place = self.blob(write(file))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(place)
+        finally:
+            part.unlink(missing_ok=True)
+        sync_folder(str(folder))
+        return place
 
     def add(self, image: ImageBlobs) -> None:
         """Add an image's manifest and config, and list it in the index; its layers are put beside by the caller."""
         self.put(image.config)
         digest = self.put(image.manifest)
-        entry = {"mediaType": image.media_type, "digest": digest, "size": len(image.manifest)}
-        self._write_index([*(old for old in self.manifests() if old["digest"] != digest), entry])
+        self.enter(Entry(image.media_type, digest, len(image.manifest)))
+
+    def enter(self, entry: Entry, tag: str = "") -> None:
+        """Put a manifest into the index, under a tag if one is given, which it takes from whatever had it."""
+        told = entry.to_json() | ({"annotations": {**dict(entry.annotations), _TAG: tag}} if tag else {})
+        with self._locked():
+            others = [old for old in self.manifests() if not tag or _tag_of(old) != tag]
+            if tag:
+                others = [old for old in others if old["digest"] != entry.digest or _tag_of(old)]
+            elif any(old["digest"] == entry.digest for old in others):
+                return
+            self._write_index([*others, told])
+
+    def tagged(self, tag: str) -> Entry | None:
+        """Return the manifest that has a tag. Raises LayoutError."""
+        try:
+            return next((descriptor_from_json(one) for one in self.manifests() if _tag_of(one) == tag), None)
+        except ValueError as error:
+            raise LayoutError(f"{self.folder} is no image layout: {error}") from error
 
     def manifests(self) -> list[Descriptor]:
         """Return the descriptors of the index. Raises LayoutError."""
@@ -137,7 +179,21 @@ class Layout:
 
     def _write_index(self, manifests: list[Descriptor]) -> None:
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests}
-        (self.folder / "index.json").write_text(json.dumps(index))
+        write_whole(self.folder / "index.json", json.dumps(index).encode(), _MODE)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Keep other writers of the index away; the lock is the folder's own, and ends with the process."""
+        handle = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(handle)
+
+
+def _tag_of(entry: Descriptor) -> str:
+    return str((entry.get("annotations") or {}).get(_TAG, ""))
 
 
 def unpacked_image(layout: Layout, digest: str) -> ImageBlobs:

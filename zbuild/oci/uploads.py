@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import urlencode, urljoin
 
 from zbuild.base.errors import RegistryError
+from zbuild.oci.faults import NotInRegistryError
 from zbuild.oci.messages import Request
 from zbuild.oci.retries import TransientError
 
@@ -65,6 +66,11 @@ class Upload:
                 self._finish()
             except TransientError as error:
                 patience.wait(error)
+            except NotInRegistryError as error:
+                if not self._location:
+                    raise
+                self._location = ""  # the registry has forgotten the upload
+                patience.wait(TransientError(error.code, error.message, hint=error.hint))
             else:
                 return True
 
