@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from zbuild.api.proof import Proof
     from zbuild.events.types import Action
     from zbuild.model.secrets import Agents, Secrets
+    from zbuild.syntax.outputs import Output
 
 PullChoice: TypeAlias = Literal["", "newer", "always", "never", "missing"]
 LayersChoice: TypeAlias = Literal["", "auto", "all", "none"]
@@ -31,7 +32,8 @@ class BuildOptions:
     `provenance`, `sbom`: make these of the targets, attach them to what is pushed, and write them to the folder
     `attestations` (absolute, or relative to the workspace; "" for none).
     `reproducible` holds for all images that do not say themselves. `platforms` are what the targets are built for,
-    before what build files say.
+    before what build files say. `outputs` are where the targets are written to besides the store, by absolute
+    paths; `load`: into docker.
 
     `cache_from` and `cache_to` are remote caches to read from and to write to, in the place of those that build files
     name: folders, `s3://BUCKET/PREFIX` or repositories of registries. Entries older than `cache_ttl` seconds are not
@@ -65,6 +67,15 @@ class BuildOptions:
     cache_ttl: float = 0.0
     cache_read_only: bool = False
     platforms: tuple[str, ...] = ()
+    outputs: tuple[Output, ...] = ()
+    load: bool = False
+
+    @property
+    def all_outputs(self) -> tuple[Output, ...]:
+        """Where the targets are written to; `load` is one more."""
+        from zbuild.syntax.outputs import Output  # noqa: PLC0415 - few builds write images
+
+        return (*self.outputs, Output("docker")) if self.load else self.outputs
 
     @property
     def has_caches(self) -> bool:

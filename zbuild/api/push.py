@@ -46,7 +46,7 @@ def tag_present(graph: Graph, session: Session, names: Sequence[str], emit: Emit
         raise UsageError("tag-of-many", message, hint="name one of them")
     full = tuple(dict.fromkeys(map(local_name, names)))
     results = _present_results(graph, session)
-    session.backend.tag(_whole_image(tuple(results.values()), session), full)
+    session.backend.tag(whole_image(tuple(results.values()), session), full)
     emit(ImageTagged(graph.targets[0], full))
 
 
@@ -62,7 +62,7 @@ def _present_results(graph: Graph, session: Session) -> dict[str, str]:
     return found
 
 
-def _whole_image(results: Sequence[str], session: Session) -> str:
+def whole_image(results: Sequence[str], session: Session) -> str:
     """Return the id of what is an image's result: of several platforms, the list of them."""
     return results[0] if len(results) == 1 else session.backend.make_list(results).image_id
 
@@ -83,7 +83,7 @@ def _push(
     for node in graph.images:
         if node.name in graph.targets:
             references = _references(node.name, tags[node.name], emit)
-            whole = _whole_image([results[name] for name in node.vertices], session) if references else ""
+            whole = whole_image([results[name] for name in node.vertices], session) if references else ""
             orders = [PushOrder(whole, reference) for reference in references]
             owners.update((order, node.name) for order in orders if order not in owners)
     pushed: list[PushedTag] = []

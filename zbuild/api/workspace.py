@@ -195,6 +195,11 @@ class Workspace:
             check_choice(options, pushes=options.push)
         folder.sweep()
         graph = loaded.graph
+        outputs = options.all_outputs
+        if outputs:
+            from zbuild.api.outputs import check_outputs  # noqa: PLC0415 - few builds write images
+
+            check_outputs(graph, outputs)
         if options.tags and len(graph.targets) != 1:
             raise UsageError(
                 "tag-of-many", "--tag names one image, but there are several targets", hint="name one target"
@@ -218,11 +223,15 @@ class Workspace:
             finally:
                 drop_if_empty(logs)
             report = make_report(graph, build, started)
+            if outputs:
+                from zbuild.api.outputs import write_outputs  # noqa: PLC0415 - likewise
+
+                write_outputs(graph, session, build, outputs, emit)
             if options.push or options.documents:
                 from zbuild.api.release import release_built  # noqa: PLC0415 - few builds push
 
                 return replace(report, pushed=release_built(loaded, session, build, options, emit))
-            proof = make_proof(loaded, session, build, self._searched)
+            proof = None if outputs else make_proof(loaded, session, build, self._searched)
             session.remotes.drop_unused()
         return report if proof is None else report.with_proof(proof.sealed(folder))
 

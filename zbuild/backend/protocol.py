@@ -23,6 +23,9 @@ PullPolicy: TypeAlias = Literal["newer", "always", "never", "missing"]
 StorePolicy: TypeAlias = Literal["always", "never", "missing"]
 
 
+Packaging: TypeAlias = Literal["oci-archive", "oci", "docker-archive", "dir"]
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a backend can do: target operating systems, whether RUN works, and how it runs things (for people).
@@ -301,6 +304,14 @@ class Backend(Protocol):
 
         Layers are plain tars; those that the store has need not be in the layout. It bears the names, without any the
         backend's own for the key. On return it is durable. Raises BackendError when something is missing or false.
+        """
+        ...
+
+    def save(self, image_id: str, packaging: Packaging, path: str, names: Sequence[str]) -> None:
+        """Write an image, or a list and all in it, to a path that is not there yet, as other tools have it.
+
+        `names` are what it is called there, where that can be told. Raises ImageGoneError, and BackendError for what
+        cannot be written.
         """
         ...
 

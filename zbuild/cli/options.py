@@ -155,6 +155,7 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         metavar="NAME:TAG",
         help="Also give the image this name.",
     ),
+    "load": click.option("--load", is_flag=True, help="Then load the images into docker (--output type=docker)."),
     "push": click.option("--push", is_flag=True, help="Then push the targets' tags that name a registry."),
     "provenance": click.option(
         "--provenance", is_flag=True, help="Attach to what is pushed how it was built (SLSA provenance)."
@@ -192,6 +193,15 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
     ),
     "cache_read_only": click.option(
         "--cache-read-only", is_flag=True, help="Bring nothing to remote caches, whatever the build files say."
+    ),
+    "outputs": click.option(
+        "-o",
+        "--output",
+        "outputs",
+        callback=values.outputs,
+        multiple=True,
+        metavar="PATH|type=TYPE[,dest=PATH]",
+        help="Also write the image to a place: oci, docker, dir; its files: local (or a bare PATH), tar.",
     ),
     "detect": click.option(
         "--detect", is_flag=True, help="Build contexts without a build file by the recipe their files suggest."

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from zbuild.base.platform import Platform
     from zbuild.model.secrets import Agents, Secrets
+    from zbuild.syntax.outputs import Output
 
 
 PULL_POLICIES = ("newer", "always", "missing", "never")
@@ -138,6 +139,22 @@ def platforms(_context: click.Context, _param: click.Parameter, values: Sequence
         return tuple(dict.fromkeys(str(parse_platform(text)) for value in values for text in value.split(",")))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def outputs(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[Output, ...]:
+    """Read where images are to be written; paths are taken from the folder that zbuild starts in."""
+    if not values:
+        return ()
+    from dataclasses import replace  # noqa: PLC0415 - rarely given
+
+    from zbuild.syntax.outputs import parse_output  # noqa: PLC0415 - likewise
+
+    start = context.obj.directory / (context.params.get("directory") or "")
+    try:
+        found = [parse_output(value) for value in values]
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return tuple(replace(one, dest=os.path.abspath(start / one.dest)) if one.dest else one for one in found)  # noqa: PTH100 - as above
 
 
 def platform(_context: click.Context, _param: click.Parameter, value: str | None) -> Platform | None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ImageList,
         ImageUse,
         Keep,
+        Packaging,
         PushOrder,
         StageBuild,
         StageResult,
@@ -172,6 +173,12 @@ class BuildahBackend:
             return load(self._engine, folder, digest, names or (self._engine.names.image(key),))
         except OSError as error:
             raise system_error(error, "cannot load an image") from error
+
+    def save(self, image_id: str, packaging: Packaging, path: str, names: Sequence[str]) -> None:
+        """Write an image, or a list and all in it, as other tools have it. Raises ImageGoneError, BackendError."""
+        from zbuild.backend.buildah.save import save  # noqa: PLC0415 - few builds write images
+
+        save(self._engine, image_id, packaging, path, names)
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove what dead runs of this workspace left, and say what was removed."""

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from zbuild.backend.fake.images import FakeImage
-    from zbuild.backend.protocol import Keep, PushOrder, StageBuild, StorePolicy, Unfinished
+    from zbuild.backend.protocol import Keep, Packaging, PushOrder, StageBuild, StorePolicy, Unfinished
     from zbuild.base.platform import Platform
     from zbuild.events.bus import Emit
     from zbuild.model.steps import Selection
@@ -173,6 +173,12 @@ class FakeBackend:
             image_id = self._images.load(folder, digest, work)
         self._images.tag(image_id, names or (_OWN + key,))
         return image_id
+
+    def save(self, image_id: str, packaging: Packaging, path: str, names: Sequence[str]) -> None:
+        """Write what would be there to a file, as text. Raises ImageGoneError."""
+        self._images.get(image_id)
+        with open(path, "w", encoding="utf-8") as file:  # noqa: PTH123 - a text
+            file.write(f"{packaging} {image_id} {' '.join(names)}\n")
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove working folders, own-named images that are not kept, and those of unfinished orders."""
