@@ -11,6 +11,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from support.faulty_registry import run_faulty
+from support.file_server import run_file_server
 from support.monorepo import Monorepo
 from support.registry import run_registry
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from support.file_server import FileServer
     from support.storage import Storage
 
 IMAGES = """\
@@ -50,6 +52,12 @@ PROVENANCE, SBOM = "application/vnd.in-toto+json", "application/vnd.cyclonedx+js
 @pytest.fixture
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with run_registry(tmp_path_factory.mktemp("registry")) as made:
+        yield made
+
+
+@pytest.fixture
+def files() -> Iterator[FileServer]:
+    with run_file_server() as made:
         yield made
 
 
@@ -210,3 +218,24 @@ def test_other_tools_find_what_is_attached(repo: Monorepo, address: str) -> None
     manifest = json.loads(raw)
     assert manifest["artifactType"] == SBOM
     assert manifest["layers"][0]["digest"] == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def test_what_comes_from_other_machines_is_told_by_its_digest(
+    repo: Monorepo, address: str, storage: Storage, files: FileServer, tmp_path: Path
+) -> None:
+    storage.import_busybox("localhost/test/base:1")
+    storage.buildah("push", "--tls-verify=false", "localhost/test/base:1", f"docker://{address}/base:1.0")
+    url = files.put("/tool.txt", "a tool")
+    repo.write("api/Dockerfile", f"FROM {address}/base:1.0\nADD {url}?token=drowssap /\n")
+    assert repo.zbuild("build", "api", "--provenance", "--attestations", "../out").code == 0
+    text = (tmp_path / "out/api.provenance.json").read_text()
+    told = {
+        one["uri"]: one["digest"] for one in json.loads(text)["predicate"]["buildDefinition"]["resolvedDependencies"]
+    }
+    with Registry(Hosts(), lambda *_: None) as registry:
+        base = registry.head_manifest(parse_reference(f"{address}/base:1.0"))
+    assert told[f"pkg:docker/{address}/base@1.0?platform=linux%2Famd64"] == {
+        "sha256": base.digest.removeprefix("sha256:")
+    }
+    assert told[url] == {"sha256": hashlib.sha256(b"a tool").hexdigest()}
+    assert "drowssap" not in text

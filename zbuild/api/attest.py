@@ -12,6 +12,7 @@ from zbuild import __version__
 from zbuild.api.facts import Built, build_facts
 from zbuild.api.registries import open_registry
 from zbuild.attest.provenance import PREDICATE_TYPE, STATEMENT_MEDIA_TYPE, statement
+from zbuild.backend.faults import system_error
 from zbuild.base.errors import UsageError
 from zbuild.base.files import write_whole
 from zbuild.base.reference import parse_reference
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.options import BuildOptions, Document, PushedTag
     from zbuild.api.session import Session
+    from zbuild.attest.package import Package
+    from zbuild.base.reference import Reference
     from zbuild.events.bus import Emit
     from zbuild.graph.types import Graph, Vertex
     from zbuild.oci.media import Descriptor
@@ -48,21 +51,17 @@ def check_choice(options: BuildOptions, *, pushes: bool) -> None:
 def attest(built: Built, session: Session, options: BuildOptions, pushed: Sequence[PushedTag], emit: Emit) -> None:
     """Make the documents that are asked for; write them to the folder, and attach them to the pushed tags.
 
-    Raises RegistryError, BackendError, InterruptedBuildError, and StateError for a folder that cannot be written.
+    Raises RegistryError, BackendError, InterruptedBuildError; UsageError for files that are not as they were built.
     """
     maker = _Maker(built, session)
     kinds = options.documents
-    if options.attestations:
-        folder = Path(session.root, options.attestations)
-        for image, vertices in _targets(built.loaded.graph):
-            for vertex in vertices:
-                shown = image if len(vertices) == 1 else f"{image}@{vertex.platform}"
-                digest = built.records[vertex.id].digest
-                for kind in kinds:
-                    path = folder / f"{shown.replace('/', '_')}.{kind}.json"
-                    _write(path, maker.make(kind, image, vertex, image, digest))
-    if pushed:
-        _attach_all(maker, kinds, built.loaded.graph, pushed, emit)
+    try:
+        if options.attestations:
+            _write_all(maker, kinds, built.loaded.graph, Path(session.root, options.attestations))
+        if pushed:
+            _attach_all(maker, kinds, built.loaded.graph, pushed, emit)
+    except OSError as error:
+        raise system_error(error, f"cannot make {' and '.join(kinds)}") from error
 
 
 def present(loaded: LoadedGraph, session: Session) -> Built:
@@ -80,18 +79,13 @@ def _targets(graph: Graph) -> Iterator[tuple[str, list[Vertex]]]:
             yield node.name, [by_id[name] for name in node.vertices]
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, text.encode())
-    path.chmod(0o644)
-
-
 class _Maker:
     """Makes documents; what an image holds is read once."""
 
     def __init__(self, built: Built, session: Session) -> None:
         self._built = built
         self._session = session
+        self._packages: dict[str, tuple[Package, ...]] = {}
 
     def make(self, kind: Document, image: str, vertex: Vertex, name: str, digest: str) -> str:
         """Return a document about an image, which is called `name` and has that digest where it is told of."""
@@ -99,11 +93,31 @@ class _Maker:
         if kind == "provenance":
             facts = build_facts(image, vertex, self._built, self._session)
             return json.dumps(statement([(name, digest)], facts), indent=2) + "\n"
-        from zbuild.attest.packages import installed  # noqa: PLC0415 - few builds ask
         from zbuild.attest.sbom import sbom  # noqa: PLC0415 - it takes 100 ms
 
-        packages = installed(self._session.backend.root(record.image_id))
-        return sbom(name, digest, packages, created=record.created, version=__version__)
+        return sbom(name, digest, self._installed(record.image_id), created=record.created, version=__version__)
+
+    def local_digest(self, vertex: Vertex) -> str:
+        """Return the digest of a stage's result in the store."""
+        return self._built.records[vertex.id].digest
+
+    def _installed(self, image_id: str) -> tuple[Package, ...]:
+        from zbuild.attest.packages import installed  # noqa: PLC0415 - few builds ask
+
+        if image_id not in self._packages:
+            self._packages[image_id] = installed(self._session.backend.root(image_id))
+        return self._packages[image_id]
+
+
+def _write_all(maker: _Maker, kinds: Sequence[Document], graph: Graph, folder: Path) -> None:
+    """Write the documents of all targets to a folder, one file for each."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for image, vertices in _targets(graph):
+        for vertex in vertices:
+            shown = image if len(vertices) == 1 else f"{image}@{vertex.platform}"
+            for kind in kinds:
+                text = maker.make(kind, image, vertex, image, maker.local_digest(vertex))
+                write_whole(folder / f"{shown.replace('/', '_')}.{kind}.json", text.encode(), 0o666)
 
 
 def _attach_all(
@@ -114,22 +128,20 @@ def _attach_all(
     with ExitStack() as stack:
         registry = stack.enter_context(open_registry())
         stack.enter_context(Interruption(lambda: None, registry.close))
-        done = set()
-        for tag in pushed:
-            repository = replace(parse_reference(tag.reference), tag="")
-            if (repository, tag.digest) not in done:
-                done.add((repository, tag.digest))
-                for vertex, subject in _subjects(registry, tag, vertices[tag.image]):
-                    for kind in kinds:
-                        text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
-                        registry.attach(subject, repository, _attachment(kind, text))
-                emit(Notice(f"attached {' and '.join(kinds)} to {repository.name}@{tag.digest}"))
+        places = {(replace(parse_reference(tag.reference), tag=""), tag.digest): tag for tag in pushed}
+        for (repository, digest), tag in places.items():
+            for vertex, subject in _subjects(registry, replace(repository, digest=digest), vertices[tag.image]):
+                for kind in kinds:
+                    text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
+                    registry.attach(subject, repository, _attachment(kind, text))
+            emit(Notice(f"attached {' and '.join(kinds)} to {repository.name}@{digest}"))
 
 
-def _subjects(registry: Registry, tag: PushedTag, vertices: Sequence[Vertex]) -> Iterator[tuple[Vertex, Descriptor]]:
+def _subjects(
+    registry: Registry, reference: Reference, vertices: Sequence[Vertex]
+) -> Iterator[tuple[Vertex, Descriptor]]:
     """Yield the stages that make an image, each with what names its result, as the registry has it."""
-    found = replace(parse_reference(tag.reference), tag="", digest=tag.digest)
-    manifest = registry.manifest(found)
+    manifest = registry.manifest(reference)
     for vertex in vertices:
         named = choose(manifest.entries(), vertex.platform) if manifest.is_index else manifest.descriptor()
         if named is not None:

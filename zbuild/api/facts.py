@@ -19,6 +19,7 @@ from zbuild.graph.types import FromReference
 from zbuild.model.mounts import SecretMount, shows_files
 from zbuild.model.remote import GitOrigin, UrlOrigin
 from zbuild.model.steps import ContextOrigin, CopyStep, ImageOrigin, RunStep, Selection
+from zbuild.plan.sources import SelectionError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,7 +141,10 @@ def _context_digest(origin: ContextOrigin, selections: Sequence[Selection], sess
 
     Raises UsageError when files are no longer as they were built.
     """
-    digests = {session.sources.shared_digest(origin, selection) for selection in selections}
+    try:
+        digests = {session.sources.shared_digest(origin, selection) for selection in selections}
+    except SelectionError:
+        digests = {""}
     if "" in digests:
         where = os.path.relpath(origin.path, session.root)
         raise UsageError("files-changed", f"files of {where} changed after they were built", hint="build again")

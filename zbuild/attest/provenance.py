@@ -22,7 +22,10 @@ BUILDER = "urn:zbuild:builder:local"  # a builder of whom no more is known than 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Something an image was made of: where it came from, and the digest (algorithm, hex digits) of what was taken."""
+    """Something an image was made of: where it came from, and the digest of what was taken, in hex digits.
+
+    The digest is "" where it is not known.
+    """
 
     uri: str
     algorithm: str
@@ -31,8 +34,8 @@ class Material:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as a ResourceDescriptor of in-toto."""
-        told: dict[str, Any] = {"uri": self.uri, "digest": {self.algorithm: self.digest}}
-        return told | ({"name": self.name} if self.name else {})
+        told: dict[str, Any] = {"uri": self.uri} | ({"name": self.name} if self.name else {})
+        return told | ({"digest": {self.algorithm: self.digest}} if self.digest else {})
 
 
 @dataclass(frozen=True, slots=True)
