@@ -60,7 +60,7 @@ def root_file_system(folder: Path) -> Path:
         binaries = root / "bin"
         binaries.mkdir(parents=True)
         shutil.copy(shutil.which("busybox") or "busybox", binaries / "busybox")
-        for name in ("sh", "cat", "mkdir"):
+        for name in ("sh", "cat", "mkdir", "sleep", "head"):
             (binaries / name).symlink_to("busybox")
     return root
 

@@ -24,6 +24,7 @@ from zbuild.events.types import (
     StageSkipped,
 )
 from zbuild.execution.outcome import Done, Job
+from zbuild.state.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from zbuild.events.bus import Emit
     from zbuild.graph.types import Graph, ImageNode, Vertex
     from zbuild.plan.planner import Decision
-    from zbuild.state.record import Record
 
 
 class Build:
@@ -175,6 +175,8 @@ class Build:
             remote=session.remote,
         )
         runner = StageRunner(self.decisions, setup)
+        wanted = (self.decisions[name] for name in running if self.decisions[name].action == "pulled")
+        session.remote.prefetch(decision.record for decision in wanted if isinstance(decision.record, Record))
         jobs = [self._job(vertex, runner, running) for vertex in self._graph.vertices if vertex.id in running]
         run_jobs(
             jobs,

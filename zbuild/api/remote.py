@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from zbuild.base.errors import ImageGoneError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
@@ -23,6 +23,10 @@ class Remote(Protocol):
 
     def find_result(self, described: Described, record_of: Callable[[str], Record]) -> tuple[Record, str] | None:
         """Return the record of a stage whose inputs have come to something, and where it is; None without one."""
+        ...
+
+    def prefetch(self, records: Iterable[Record]) -> None:
+        """Begin to fetch the layers of found records, which are about to be loaded."""
         ...
 
     def load(self, record: Record, names: Sequence[str]) -> None:
@@ -70,6 +74,9 @@ class NoRemoteCache:
 
     def find_result(self, described: Described, record_of: Callable[[str], Record]) -> None:
         """Find nothing."""
+
+    def prefetch(self, records: Iterable[Record]) -> None:
+        """Do nothing."""
 
     def load(self, record: Record, names: Sequence[str]) -> None:  # noqa: ARG002 - likewise
         """Raise ImageGoneError: nothing was found that could be loaded."""

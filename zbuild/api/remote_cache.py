@@ -20,7 +20,7 @@ from zbuild.cache.policy import Allowed, prune
 from zbuild.cache.transfers import Transfers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from zbuild.api.sources import WorkspaceSources
     from zbuild.backend.protocol import Backend
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from zbuild.state.records import Memory
 
 _PULLS, _PUSHES = 8, 2
-_PATIENCE = 15.0
+_PATIENCE = 5.0
 FINISH_SECONDS = 600.0
 """So long the end of a build waits for what is still on its way to remote caches."""
 
@@ -71,6 +71,11 @@ class RemoteCache:
     def find_result(self, described: Described, record_of: Callable[[str], Record]) -> tuple[Record, str] | None:
         """Return the record of a stage whose inputs have come to something, and where it is; None without one."""
         return None if self._given_up else self._puller.find_result(described, record_of)
+
+    def prefetch(self, records: Iterable[Record]) -> None:
+        """Begin to fetch the layers of found records, which are about to be loaded."""
+        self._work.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._puller.prefetch(records)
 
     def load(self, record: Record, names: Sequence[str]) -> None:
         """Bring a found record's image into the store under names.

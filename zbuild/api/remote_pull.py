@@ -19,7 +19,7 @@ from zbuild.plan.shared_key import shared_key
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -162,6 +162,15 @@ class Puller:
             run_id="",
             content=entry.content,
         )
+
+    def prefetch(self, records: Iterable[Record]) -> None:
+        """Begin to fetch the layers of found records that the store lacks: loading one need not wait for another."""
+        there = self._backend.layers()
+        for record in records:
+            found = self._found[record.key]
+            for diff_id, size in found.entry.layers:
+                if diff_id not in there:
+                    self._fetch(found.store, diff_id, size)
 
     def load(self, record: Record, names: Sequence[str]) -> None:
         """Bring a found record's image into the store. Raises ImageGoneError when that fails: it is then built."""
