@@ -2,8 +2,8 @@
 
 usage: remote.py [--seconds S] [--images N] [--rounds N]
 
-Machines are stores and checkouts of their own. A round builds everything without a cache, builds and fills one, and has an empty
-machine pull. Places are a folder, an S3 server (moto) and a docker-registry on loopback.
+Machines are stores and checkouts of their own. Everything is built without a cache, built and brought to one, and
+pulled by an empty machine. Places are a folder, an S3 server (moto) and a docker-registry on loopback.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
     from zbuild.cache.guarded import GuardedStore
     from zbuild.cache.transfers import Transfers
     from zbuild.plan.describe import Described
-    from zbuild.plan.planner import Decision, Recorded
+    from zbuild.plan.planner import Decision
+    from zbuild.plan.recorded import Recorded
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Puller:
         self._warn = warn
         self._ttl = ttl
         self._lock = threading.Lock()
+        self._count = itertools.count(1)
         self._asked: dict[str, Future[Found | None]] = {}
         self._found: dict[str, Found] = {}
         self._layers: dict[str, Future[None]] = {}
@@ -187,14 +190,14 @@ class Puller:
         """Note what is of no use, for it not to be pulled again, and to be replaced by what is built instead."""
         with self._lock:
             layers = [diff_id for diff_id in found.entry.diff_ids if _has_failed(self._layers.get(diff_id))]
-            self.refused |= {found.key, *layers}
+            self.refused |= {*found.entry.keys, *layers}
         if isinstance(error, RegistryError) and not isinstance(error, MissingLayerError):
             found.store.fail(error)
         else:
             self._warn(f"{found.entry.stage} in the remote cache {found.store.name} is not used: {error}")
 
     def _load(self, found: Found, key: str, names: Sequence[str]) -> None:
-        layout = Layout.create(self._folder / key)
+        layout = Layout.create(self._folder / f"pull-{next(self._count)}")
         layout.add(found.entry.image)
         there = self._backend.layers()
         wanted = {diff_id: size for diff_id, size in found.entry.layers if diff_id not in there}

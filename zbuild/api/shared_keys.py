@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.key import Item, Pending
-    from zbuild.plan.planner import Recorded
+    from zbuild.plan.recorded import Recorded
     from zbuild.plan.shared_key import SharedInputs
 
 

@@ -58,6 +58,11 @@ class StageEntry:
         return ImageBlobs(self.manifest, self.config)
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys that the entry is kept under: that of what its inputs came to, and the static one."""
+        return tuple(dict.fromkeys((shared_key(self.inputs), shared_key(self.static))))
+
+    @property
     def diff_ids(self) -> tuple[str, ...]:
         """The layers' digests, the lowest first."""
         return tuple(diff_id for diff_id, _ in self.layers)
@@ -79,7 +84,7 @@ def decode_entry(data: bytes, key: str) -> StageEntry:
         entry = _entry(_opened(data))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EntryError(f"it is no record ({type(error).__name__})") from error
-    if key not in (shared_key(entry.static), shared_key(entry.inputs)):
+    if key not in entry.keys:
         raise EntryError("its inputs are others")
     _check_image(entry)
     return entry
