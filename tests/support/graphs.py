@@ -15,7 +15,7 @@ from zbuild.model.image_config import ImageConfig
 from zbuild.model.project import Project
 from zbuild.plan.describe import describe
 from zbuild.plan.key import config_text, fold, pending, selection_id
-from zbuild.plan.planner import decide, result_of, told
+from zbuild.plan.planner import Held, decide, result_of, told
 from zbuild.plan.sources import SelectionError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.describe import Described
-    from zbuild.plan.planner import Decision
+    from zbuild.plan.planner import Decision, Held
 
 
 @dataclass
@@ -162,7 +162,7 @@ class World:
     def decide(self, graph: Graph, options: BuildOptions | None = None) -> dict[str, Decision]:
         described = describe(graph, self.sources, "fake")
         again = stages_to_run(graph, options or BuildOptions())
-        return decide(graph, described, self.records, self.present, again)
+        return decide(graph, described, self.records, Held(self.present), again)
 
     def actions(self, graph: Graph) -> dict[str, str]:
         return {name: decision.action for name, decision in self.decide(graph).items()}
@@ -170,7 +170,7 @@ class World:
     def build(self, graph: Graph, outputs: Mapping[str, str] | None = None) -> list[str]:
         """Carry out a plan as the engine does, `outputs` giving what a stage's files come to; return what ran."""
         described = describe(graph, self.sources, "fake")
-        decisions = decide(graph, described, self.records, self.present)
+        decisions = decide(graph, described, self.records, Held(self.present))
         ran = []
         for name, decision in decisions.items():
             if decision.action == "cached":

@@ -170,6 +170,7 @@ class Build:
             emit=self._emit,
             logs=self._logs,
             again=session.again,
+            as_images=session.as_images(self._graph),
             names=self.names,
             given=self._given,
             remote=session.remote,
@@ -224,7 +225,7 @@ class Build:
     def _finish(self, name: str, finished: Finished) -> None:
         """Take in what became of a stage, and let other machines have it."""
         self.finished[name] = finished
-        if finished.action != "pulled":
+        if finished.action != "pulled" and self._session.backend.is_image(finished.record.image_id):
             replace = name in self._session.again and finished.action == "run"
             self._session.remote.offer(name, finished.record, self.decisions, self._result, replace=replace)
 

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 class Remote(Protocol):
     """Results of other machines; see `RemoteCache`."""
 
+    @property
+    def shares(self) -> bool:
+        """Whether results are brought to other machines."""
+        ...
+
     def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> dict[str, tuple[Record, str]]:
         """Return the records of those stages whose results are found, and where."""
         ...
@@ -67,6 +72,8 @@ class Remote(Protocol):
 
 class NoRemoteCache:
     """Stands in for remote caches where there are none."""
+
+    shares = False
 
     def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> dict[str, tuple[Record, str]]:  # noqa: ARG002 - see RemoteCache
         """Find nothing."""

@@ -64,6 +64,11 @@ class RemoteCache:
         self._pusher = Pusher(write, keys, backend, self._pushes, self._work, memory, self._puller.refused)
         self._given_up = False
 
+    @property
+    def shares(self) -> bool:
+        """Whether results are brought to other machines."""
+        return bool(self._settings.targets)
+
     def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> dict[str, tuple[Record, str]]:
         """Return the records of those stages whose results are found, and where. Raises InterruptedBuildError."""
         return {} if self._given_up else self._puller.find(names, decisions)

@@ -91,7 +91,13 @@ class Results:
             return xxh(diff_ids)
         base = self.base(described)
         below = base.diff_ids if base else ()
-        own = self._backend.layers_digest(image_id, len(below)) if diff_ids[: len(below)] == below else ""
+        own = self._backend.layers_digest(image_id, len(below)) if _stands_on(diff_ids, below) else ""
         if not own:
             return xxh(diff_ids)
         return xxh(((self._known[name].content or self._look_into(name, self._known[name])) if name else below, own))
+
+
+def _stands_on(diff_ids: tuple[str, ...], below: tuple[str, ...]) -> bool:
+    """Tell whether layers begin with those of a base; what was no image has got another name where it became one."""
+    begun = zip(diff_ids, below, strict=False)
+    return len(diff_ids) >= len(below) and all(own == base or not base.startswith("sha256:") for own, base in begun)

@@ -20,7 +20,7 @@ from zbuild.fetch.registries import Registries
 from zbuild.fetch.remotes import Remotes
 from zbuild.fetch.store import FetchedStore
 from zbuild.plan.describe import describe
-from zbuild.plan.planner import decide, make_plan
+from zbuild.plan.planner import Held, decide, make_plan
 from zbuild.state.machine import MachineMemory
 from zbuild.state.records import RecordStore
 
@@ -124,7 +124,13 @@ class Session:
         self.present = dict(self.backend.images())
         self.again = stages_to_run(graph, self._options)
         self._open_remote(graph.cache)
-        return decide(graph, described, self.records, self.present, self.again, self.remote)
+        no_images = [image_id for image_id in self.present if not self.backend.is_image(image_id)]
+        held = Held(self.present, no_images, self.as_images(graph))
+        return decide(graph, described, self.records, held, self.again, self.remote)
+
+    def as_images(self, graph: Graph) -> frozenset[str]:
+        """Return the stages whose results must be images: where they are shared with other machines, all."""
+        return frozenset(graph.by_id()) if self.remote.shares else graph.as_images()
 
     def _open_remote(self, chosen: CacheSettings) -> None:
         """Open the remote caches of the build files or of the options, unless that is done; nothing is asked of them.

@@ -45,7 +45,7 @@ _ATTEMPTS = 3
 class RunSetup:
     """What all stages of a run share. `names` are the tags outputs are committed under; `logs` is a folder.
 
-    `again` are the stages that are to run come what may.
+    `again` are the stages that are to run come what may, `as_images` those that only images will do for.
     """
 
     backend: Backend
@@ -55,6 +55,7 @@ class RunSetup:
     emit: Emit
     logs: str
     again: Collection[str] = ()
+    as_images: Collection[str] = ()
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     given: GivenSecrets = field(default_factory=lambda: GivenSecrets(Path()))
     remote: Remote = field(default_factory=NoRemoteCache)
@@ -126,7 +127,7 @@ class StageRunner:
             found = self._setup.records.get(key)
             record = found if found is not None and found.image_id in self._present else None
             reason = "what it reads came out equal (early cutoff)"
-        if record is None:
+        if record is None or (name in self._setup.as_images and not self._setup.backend.is_image(record.image_id)):
             return None
         record = replace(record, stage=name, static_key=self._described[name].static_key)
         seconds = time.monotonic() - started
@@ -219,6 +220,7 @@ class StageRunner:
             start=None if name in self._setup.again else self._setup.checkpoints.start(keys, settings.epoch),
             layering=self._setup.checkpoints.layering(self._decisions[name], keys),
             epoch=settings.epoch,
+            read_only=name not in self._setup.as_images,
         )
 
     def _images(self, described: Described) -> dict[str, str]:

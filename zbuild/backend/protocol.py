@@ -105,7 +105,8 @@ class StageBuild:
     machine the files lie that ADD takes from other machines, `secrets` and `agents` where those are found that may be
     mounted, by their ids. With a `start`, its steps are not carried out. With an `epoch` (seconds since
     1970) the image depends on the order alone: all files and the image itself bear that time, and nothing in it tells
-    of this machine or store.
+    of this machine or store. `read_only`: others read the result and build upon it, and nobody wants it as an image;
+    the backend may keep its files alone (see `Backend.is_image`).
     """
 
     stage: str
@@ -126,6 +127,7 @@ class StageBuild:
     start: Start | None = None
     layering: Layering = Layering()
     epoch: int | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +249,11 @@ class Backend(Protocol):
         ...
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
-        """List every image in the store, id → names; cheap enough to call in every run."""
+        """List every image in the store, id → names, and whatever else results are; cheap enough for every run."""
+        ...
+
+    def is_image(self, image_id: str) -> bool:
+        """Tell whether what has that id in `images` is an image: it can be tagged and pushed, others are only read."""
         ...
 
     def usage(self) -> Mapping[str, ImageUse]:

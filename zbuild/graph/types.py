@@ -141,6 +141,14 @@ class Graph:
     push_after_all: bool = False
     cache: CacheSettings = field(default_factory=CacheSettings)
 
+    def as_images(self) -> frozenset[str]:
+        """Return the vertices whose results must be images: those of images and targets, and what these start from."""
+        wanted = {vertex.id for vertex in self.vertices if vertex.output}.union(self.roots)
+        for vertex in reversed(self.vertices):
+            if vertex.id in wanted and isinstance(vertex.base, FromVertex):
+                wanted.add(vertex.base.vertex)
+        return frozenset(wanted)
+
     def by_id(self) -> dict[str, Vertex]:
         """Return the vertices by id."""
         return {vertex.id: vertex for vertex in self.vertices}

@@ -57,15 +57,32 @@ class Decision:
     edited: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the backend holds: ids, those of what is no image once more; and the stages that are of use only as one."""
+
+    present: Collection[str]
+    no_images: Collection[str] = ()
+    as_images: Collection[str] = ()
+
+    def has(self, name: str, record: Recorded | None) -> bool:
+        """Tell whether a stage's result is there, as what it is wanted."""
+        return record is not None and record.image_id in self.present and not self.lacks_image(name, record)
+
+    def lacks_image(self, name: str, record: Recorded) -> bool:
+        """Tell whether a stage's result is no image, but is wanted as one."""
+        return name in self.as_images and record.image_id in self.no_images
+
+
 def decide(
     graph: Graph,
     described: Mapping[str, Described],
     records: Records,
-    present: Collection[str],
+    held: Held,
     again: Mapping[str, str] | None = None,
     elsewhere: Elsewhere | None = None,
 ) -> dict[str, Decision]:
-    """Decide for all stages of the graph; `present` are the ids of the images that the backend holds.
+    """Decide for all stages of the graph.
 
     `again` are stages that are to run come what may, each with the reason: no record and no checkpoint counts for them.
     """
@@ -75,7 +92,7 @@ def decide(
         item = described[vertex.id]
         record, key = (None, "") if vertex.id in again else _look_up(item, decisions, records)
         decisions[vertex.id] = Decision(item, record, key)
-    _Demand(graph, decisions, present, records, again, elsewhere or Nowhere()).settle()
+    _Demand(graph, decisions, held, records, again, elsewhere or Nowhere()).settle()
     return decisions
 
 
@@ -129,7 +146,7 @@ class _Demand:
         self,
         graph: Graph,
         decisions: dict[str, Decision],
-        present: Collection[str],
+        held: Held,
         records: Records,
         again: Mapping[str, str],
         elsewhere: Elsewhere,
@@ -139,7 +156,7 @@ class _Demand:
         self._unlike = _standing_on(graph, again)
         self._graph = graph
         self._decisions = decisions
-        self._present = present
+        self._held = held
         self._records = records
         self._again = again
         self._edges = {vertex.id: vertex.inputs for vertex in graph.vertices}
@@ -177,14 +194,14 @@ class _Demand:
         return [
             wanted.vertex
             for wanted, record in known
-            if record is not None and record.image_id in self._present and result_of(record, wanted) is None
+            if record is not None and record.image_id in self._held.present and result_of(record, wanted) is None
         ]
 
     def _require(self, wanted: Sequence[str]) -> None:
         """Make sure that these have an image: those that lack one are pulled, or run and need their own inputs."""
         waiting = wanted
         while waiting:
-            lacking = [name for name in dict.fromkeys(waiting) if self._lacks_image(name)]
+            lacking = [name for name in dict.fromkeys(waiting) if self._lacks(name)]
             asked = [name for name in lacking if name not in self._unlike]
             found = self._elsewhere.find(asked, self._decisions) if asked else {}
             for name, (record, place) in found.items():
@@ -194,10 +211,9 @@ class _Demand:
             self._running.update(missing)
             waiting = [source for name in missing for source in self._edges[name]]
 
-    def _lacks_image(self, name: str) -> bool:
-        record = self._decisions[name].record
-        gone = record is None or record.image_id not in self._present
-        return gone and name not in self._running and name not in self._pulled
+    def _lacks(self, name: str) -> bool:
+        held = self._held.has(name, self._decisions[name].record)
+        return not held and name not in self._running and name not in self._pulled
 
     def _run(self, names: Sequence[str]) -> None:
         """Let stages run that read such ones; a result of elsewhere may be of other inputs than they will have."""
@@ -235,11 +251,11 @@ class _Demand:
             return None if running else result_of(self._decisions[wanted.vertex].record, wanted)
 
         keys = prefix_keys(decision.described.material, settled)
-        return longest(keys, self._records.images_of(keys), self._present)[0]
+        return longest(keys, self._records.images_of(keys), self._held.present)[0]
 
     def _cached_reason(self, name: str) -> str:
         record = self._decisions[name].record
-        if record is None or record.image_id not in self._present:
+        if record is None or record.image_id not in self._held.present:
             return "not needed: what uses it is up to date"
         newer = [
             source
@@ -256,8 +272,9 @@ class _Demand:
         running = [source for source in self._edges[name] if source in deciding]
         if name in self._again:
             return "run", self._again[name]
-        if decision.record is not None and decision.record.image_id not in self._present:
-            return "run", "its image is gone from the store"
+        if decision.record is not None and not self._held.has(name, decision.record):
+            lacking = self._held.lacks_image(name, decision.record)
+            return "run", "an image is to be made of it" if lacking else "its image is gone from the store"
         image = decision.described.base
         if isinstance(vertex.base, FromReference) and image and not image.digest and latest is not None:
             return "maybe", f"runs unless its base {vertex.base.reference}, which is not here, still is the same"

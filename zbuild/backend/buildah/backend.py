@@ -16,6 +16,7 @@ from zbuild.backend.buildah.run_step import networks
 from zbuild.backend.buildah.stage import StageRun
 from zbuild.backend.buildah.store import stamp_of
 from zbuild.backend.buildah.sweep import sweep
+from zbuild.backend.buildah.trees import Trees, is_tree
 from zbuild.backend.digests import digest_selections
 from zbuild.backend.faults import system_error
 from zbuild.backend.layer_digest import digest_layers
@@ -56,7 +57,8 @@ class BuildahBackend:
     def __init__(self, workspace: Path, state: Path, memory: Memory, runner: Runner | None = None) -> None:
         self._engine = Engine(workspace, memory, runner or Runner())
         self._plain = PlainImages(self._engine)
-        self._roots = ImageRoots(self._engine, self._plain)
+        self._trees = Trees(self._engine, self._plain)
+        self._roots = ImageRoots(self._engine, self._plain, self._trees)
         self._caches = state / "mounts"
         self._exports = state / "push"
 
@@ -78,7 +80,7 @@ class BuildahBackend:
         """Build one stage. Raises StageError, ImageGoneError, BackendError, InterruptedBuildError."""
         self._engine.runner.check()
         try:
-            return StageRun(self._engine, self._plain, self._roots, self._caches, order, emit).build(keep)
+            return StageRun(self._engine, self._plain, self._trees, self._roots, self._caches, order, emit).build(keep)
         except OSError as error:
             raise system_error(error, f"cannot build {order.stage}") from error
 
@@ -101,7 +103,8 @@ class BuildahBackend:
 
     def layers_digest(self, image_id: str, below: int) -> str:
         """Digest what an image's upper layers add up to. Raises ImageGoneError, BackendError."""
-        folders = self._engine.store.layer_folders(image_id)
+        tree = is_tree(image_id)
+        folders = self._trees.folders(image_id) if tree else self._engine.store.layer_folders(image_id)
         try:
             return digest_layers(map(bytes, folders[below:])) if folders else ""
         except OSError as error:
@@ -109,17 +112,23 @@ class BuildahBackend:
 
     def images(self) -> Mapping[str, tuple[str, ...]]:
         """List every image in the store, id → names."""
-        return {image.id: image.names for image in self._engine.store.images().values()}
+        images = {image.id: image.names for image in self._engine.store.images().values()}
+        return {**images, **dict.fromkeys(self._trees.stored(), ())}
+
+    def is_image(self, image_id: str) -> bool:
+        """Tell whether an id is an image's, and not a tree's."""
+        return not is_tree(image_id)
 
     def usage(self) -> Mapping[str, ImageUse]:
         """Tell of every image what holds it and what it takes."""
         from zbuild.backend.buildah.usage import usage  # noqa: PLC0415 - only `zbuild cache` asks
 
-        return usage(self._engine.store, self._engine.names.image_prefix)
+        images = usage(self._engine.store, self._engine.names.image_prefix)
+        return {**images, **self._trees.usage(images)}
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return what changes with the store's list of images, and with the settings that say where the store is."""
-        return (*self._engine.store.stamp(), *map(stamp_of, settings_files()))
+        return (*self._engine.store.stamp(), self._trees.stamp(), *map(stamp_of, settings_files()))
 
     def tag(self, image_id: str, names: Sequence[str]) -> None:
         """Give an image more names. Raises ImageGoneError when it is not there."""
@@ -139,6 +148,7 @@ class BuildahBackend:
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images with all their names; ones that are gone are no error."""
+        self._trees.remove(filter(is_tree, image_ids))
         remove(self._engine, image_ids)
 
     def push(
@@ -161,7 +171,7 @@ class BuildahBackend:
         from zbuild.backend.buildah.transfer import export  # noqa: PLC0415 - most builds export nothing
 
         try:
-            return tuple(export(self._engine, image_id, folder, without) for image_id in image_ids)
+            return tuple(export(self._engine, self._image(image_id), folder, without) for image_id in image_ids)
         except OSError as error:
             raise system_error(error, "cannot export") from error
 
@@ -182,7 +192,10 @@ class BuildahBackend:
 
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove what dead runs of this workspace left, and say what was removed."""
-        return sweep(self._engine, keep, unfinished)
+        return sweep(self._engine, self._trees, keep, unfinished)
+
+    def _image(self, image_id: str) -> str:
+        return self._trees.image_of(image_id) if is_tree(image_id) else image_id
 
     def cancel(self) -> None:
         """Stop all that runs; `build` calls end with InterruptedBuildError."""

@@ -70,10 +70,12 @@ class Container:
 
     def written(self, limit: float) -> float:
         """Count the bytes that were written to it, up to a limit; 0 where the driver does not tell."""
-        facts = self._engine.facts
-        if facts.driver != "overlay":
-            return 0.0
-        return count_written(bytes(Path(facts.graphroot) / "overlay" / self._stored.layer / "diff"), limit)
+        return count_written(bytes(self.upper), limit) if self._engine.facts.driver == "overlay" else 0.0
+
+    @property
+    def upper(self) -> Path:
+        """The folder in which the driver `overlay` keeps what was written."""
+        return Path(self._engine.facts.graphroot) / "overlay" / self._stored.layer / "diff"
 
     @property
     def id(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from zbuild.backend.buildah.run_mount import Bind
 from zbuild.base.errors import BackendError, UsageError
 from zbuild.base.text import did_you_mean
+from zbuild.model.mounts import BindMount
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,12 @@ def fits(step: RunStep, mounts: Sequence[RunMount]) -> bool:
     """
     dropped = any(isinstance(mount, Bind) and mount.access == "O" for mount in mounts)
     return not dropped and _is_text(step)
+
+
+def needs_buildah(step: RunStep) -> bool:
+    """Tell whether a step cannot go directly, whatever its mounts come to."""
+    dropped = any(isinstance(mount, BindMount) and mount.readwrite for mount in step.mounts)
+    return dropped or step.network not in ("", "default", *NETWORKS) or not _is_text(step)
 
 
 def _is_text(step: RunStep) -> bool:

@@ -7,18 +7,21 @@ import threading
 from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.trees import is_tree
 
 if TYPE_CHECKING:
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.plain_images import PlainImages
+    from zbuild.backend.buildah.trees import Trees
 
 
 class ImageRoots:
     """Mounts images when first asked for; threads that ask for the same one wait for one mount."""
 
-    def __init__(self, engine: Engine, plain: PlainImages) -> None:
+    def __init__(self, engine: Engine, plain: PlainImages, trees: Trees) -> None:
         self._engine = engine
         self._plain = plain
+        self._trees = trees
         self._guard = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
         self._roots: dict[str, bytes] = {}
@@ -45,14 +48,18 @@ class ImageRoots:
         self._engine.discard(*containers)
 
     def _mount(self, image_id: str) -> bytes:
-        image = self._engine.store.image(image_id)
         name = self._engine.names.new_container()
-        if self._engine.mounts_roots and (root := self._engine.overlay.mount_image(name, image.layer)):
+        if self._engine.mounts_roots and (root := self._mount_directly(name, image_id)):
             with self._guard:
                 self._mounted.append(name)
             return root
-        plain = self._plain.of(image_id)
+        plain = self._plain.of(self._trees.image_of(image_id) if is_tree(image_id) else image_id)
         with self._guard:
             self._containers.append(name)
         self._engine.call(commands.create(name, plain))
         return os.fsencode(self._engine.call(commands.mount(name)))
+
+    def _mount_directly(self, name: str, image_id: str) -> bytes | None:
+        if is_tree(image_id):
+            return self._trees.mount(name, image_id)
+        return self._engine.overlay.mount_image(name, self._engine.store.image(image_id).layer)

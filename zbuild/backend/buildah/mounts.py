@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from zbuild.backend.buildah.caches import Caches
     from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.run_mount import RunMount
+    from zbuild.backend.buildah.tree import Tree
     from zbuild.backend.lending import Lenders
     from zbuild.model.mounts import Mount
     from zbuild.model.steps import Origin, RunStep
@@ -52,7 +53,7 @@ class _Mount(NamedTuple):
 
 
 @contextmanager
-def mounted(step: RunStep, container: Container, sources: MountSources) -> Iterator[Mounted]:
+def mounted(step: RunStep, container: Container | Tree, sources: MountSources) -> Iterator[Mounted]:
     """Prepare a step's mounts for one run, yielding them made ready; the places made for them go afterwards.
 
     Raises StageError for a mount that cannot be, BackendError for a secret that cannot be read.

@@ -44,17 +44,26 @@ class Overlay:
     options: tuple[str, ...] = ()
 
     def mount_container(self, name: str, layer: str) -> bytes | None:
-        """Mount a container's layer, to be written; None where that is left to buildah."""
+        """Mount a container's layer, or another folder like it, to be written; None where that is left to buildah."""
         return self._mount(name, self._below(layer) or [f"{layer}/empty"], layer)
 
     def mount_image(self, name: str, layer: str) -> bytes | None:
         """Mount an image's layers, to be read; `layer` is the top, "" for none. None where it is left to buildah."""
+        return self.mount_layers(name, self.layers(layer))
+
+    def mount_layers(self, name: str, layers: list[str]) -> bytes | None:
+        """Mount folders, the first of which is the top, to be read; None where it is left to buildah."""
         empty = self.places / "empty"
         empty.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if not layer:
+        if not layers:
             return bytes(empty)
-        top = f"l/{(self.home / layer / 'link').read_text(encoding='ascii')}"
-        return self._mount(name, [top, *(self._below(layer) or [str(empty)])])  # the kernel wants two to be read
+        return self._mount(name, layers if len(layers) > 1 else [*layers, str(empty)])  # the kernel wants two
+
+    def layers(self, layer: str) -> list[str]:
+        """Return the folders of a layer ("": of none) and of those below it, the topmost first, relative to `home`."""
+        if not layer:
+            return []
+        return [f"l/{(self.home / layer / 'link').read_text(encoding='ascii')}", *self._below(layer)]
 
     def unmount(self, name: str, layer: str = "") -> None:
         """Unmount what is mounted under a name; `layer` is a container's, which can then be mounted again."""

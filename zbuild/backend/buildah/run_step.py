@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from zbuild.backend.buildah import commands
+from zbuild.backend.buildah.container import Container
 from zbuild.backend.buildah.direct import fits, goes_direct
 from zbuild.backend.buildah.run_mount import mount_flags
 from zbuild.backend.buildah.run_output import RunOutput
@@ -20,10 +21,10 @@ from zbuild.model.image_config import ImageConfig
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from zbuild.backend.buildah.container import Container
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.oci_spec import Spec
     from zbuild.backend.buildah.run_mount import Mounted
+    from zbuild.backend.buildah.tree import Tree
     from zbuild.backend.transcript import Transcript
     from zbuild.model.steps import RunStep
 
@@ -42,13 +43,13 @@ class BaseSettings(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A RUN to be carried out in a working container, whose image was made with `base`.
+    """A RUN to be carried out in a working container or a tree, whose image was made with `base`.
 
     `hostname` is what the machine is to be called in it, "" for a name that is new each time.
     """
 
     engine: Engine
-    container: Container
+    container: Container | Tree
     base: BaseSettings
     step: RunStep
     mounted: Mounted
@@ -112,15 +113,16 @@ def _by_runtime(run: Run, template: Spec) -> int:
 
 
 def _by_buildah(run: Run, network: str) -> int:
-    engine = run.engine
+    engine, container = run.engine, run.container
+    assert isinstance(container, Container)  # noqa: S101 - trees are only made where no step needs buildah
     try:
         flags = mount_flags(run.mounted.mounts)
     except ValueError as error:
         raise StageError("bad-mount", str(error), span=run.step.span) from None
     output = RunOutput(run.transcript.line)
-    run.container.drop_volumes(run.base.config)
-    with _with_secrets(run) as way, run.container.lent():
-        command = commands.run(run.container.name, run.step, way.isolation, network, flags, run.hostname)
+    container.drop_volumes(run.base.config)
+    with _with_secrets(run) as way, container.lent():
+        command = commands.run(container.name, run.step, way.isolation, network, flags, run.hostname)
         command = replace(command, env=way.env)
         done = engine.runner.run(command, output.line)
     if done.returncode == _OWN_FAULT and not output.exited:

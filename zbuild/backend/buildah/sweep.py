@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from zbuild.backend.buildah.engine import Engine
     from zbuild.backend.buildah.store import StoredImage
+    from zbuild.backend.buildah.trees import Trees
     from zbuild.backend.protocol import Unfinished
 
 _GRACE = 1.0
 
 
-def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
+def sweep(engine: Engine, trees: Trees, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
     """Remove leftovers and say what they were. Starts no process when there are none."""
     names = _containers(engine)
     for name in names:
@@ -31,10 +32,11 @@ def sweep(engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished
         engine.overlay.unmount(name)
     engine.discard(*names)
     _forget(engine)
-    images = _images(engine, frozenset(keep), unfinished)
+    gone = trees.sweep(keep)
+    images = _images(engine, frozenset(keep), unfinished, {engine.names.image(tree_id) for tree_id in trees.stored()})
     remove_all(engine, [image.id for image in images])
     removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
-    return (*(f"container {name}" for name in names), *removed_images)
+    return (*(f"container {name}" for name in names), *gone, *removed_images)
 
 
 def _forget(engine: Engine) -> None:
@@ -54,8 +56,12 @@ def _containers(engine: Engine) -> list[str]:
     return sorted(stored | engine.overlay.leftovers(prefix) | engine.runtime.leftovers(prefix))
 
 
-def _images(engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished]) -> list[StoredImage]:
-    images = [image for image in engine.store.images().values() if image.id not in keep]
+def _images(
+    engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished], names: Collection[str]
+) -> list[StoredImage]:
+    """Return the images to remove: none to be kept, nor any with one of these names."""
+    stored = engine.store.images().values()
+    images = [image for image in stored if image.id not in keep and not any(name in names for name in image.names)]
     return [image for image in images if _is_own(engine, image) or any(_is_of(image, order) for order in unfinished)]
 
 
