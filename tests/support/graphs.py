@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from zbuild.model.remote import RemoteOrigin
     from zbuild.model.steps import ContextOrigin, Selection
     from zbuild.plan.describe import Described
-    from zbuild.plan.planner import Decision, Held
+    from zbuild.plan.planner import Decision
 
 
 @dataclass
