@@ -59,7 +59,8 @@ def test_the_metadata_file_tells_what_is_in_the_store(repo: Monorepo, storage: S
     assert api["layer_count"] == int(layers) == 2
     assert api["size"] > (repo.root / "base/busybox").stat().st_size
     assert api["build_time_ms"] > 0
-    assert [sorted(stage) for stage in api["stages"]] == [["action", "key", "name", "reason", "seconds"]] * 2
+    keys = ["action", "key", "name", "platform", "reason", "seconds"]
+    assert [sorted(stage) for stage in api["stages"]] == [keys] * 2
     assert all(len(stage["key"]) == 32 and stage["seconds"] > 0 for stage in api["stages"])
 
 

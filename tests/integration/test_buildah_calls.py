@@ -97,4 +97,4 @@ def test_annotations_and_foreign_platform_reach_the_image(buildah_lab: Lab) -> N
     found = buildah_lab.backend.resolve(result.image_id, parse_platform("linux/arm64"), "never")
     assert found.image_id == result.image_id
     store = buildah_lab.backend._engine.store
-    assert store._image_data(result.image_id, "manifest")["annotations"]["org.example.a"] == "b,c=d"
+    assert store.manifest(result.image_id)["annotations"]["org.example.a"] == "b,c=d"

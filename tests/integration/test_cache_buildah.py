@@ -36,12 +36,17 @@ def prune(repo: Monorepo, *arguments: str) -> list[str]:
 
 def image_ids(storage: Storage) -> set[str]:
     listed = json.loads(storage.buildah("images", "--all", "--json", "--no-trunc"))
-    return {image["id"].removeprefix("sha256:") for image in listed}
+    return {image["id"].removeprefix("sha256:") for image in listed} | {tree.name for tree in trees(storage)}
+
+
+def trees(storage: Storage) -> list[Path]:
+    return list((storage.root / "graph/zbuild").glob("*/tree-*"))
 
 
 def layers_size(storage: Storage) -> int:
     layers = json.loads((storage.root / "graph/overlay-layers/layers.json").read_text())
-    return sum(layer.get("diff-size", 0) for layer in layers)
+    written = (int((tree / "size").read_text()) for tree in trees(storage))
+    return sum(layer.get("diff-size", 0) for layer in layers) + sum(written)
 
 
 def file_in(storage: Storage, image: str, path: str) -> str:
