@@ -112,11 +112,12 @@ def test_nothing_is_written_when_a_base_is_not_to_be_had(
     assert text(on_base) == before
 
 
-def test_a_damaged_lock_stops_a_build_at_its_place(on_base: Monorepo) -> None:
+def test_a_damaged_lock_is_told_with_its_place(on_base: Monorepo) -> None:
     on_base.write("zbuild.lock", "bases:\n  alpine: {}\n")
-    ended = on_base.zbuild("build", "other")
-    assert ended.code == 2
-    assert "zbuild.lock:2:3: error[bad-value]: 'alpine' must not be empty" in ended.stderr
+    for command in (["build", "other"], ["validate"], ["lock"]):
+        ended = on_base.zbuild(*command)
+        assert ended.code == 2
+        assert "zbuild.lock:2:3: error[bad-value]: 'alpine' must not be empty" in ended.stderr
 
 
 def test_a_lock_that_comes_or_goes_is_seen_by_the_quick_path(

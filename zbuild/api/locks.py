@@ -26,8 +26,13 @@ if TYPE_CHECKING:
     from zbuild.state.folder import StateFolder
 
 
-def load_lock(root: Path, folder: StateFolder) -> Lock:
+def read_lock(root: Path) -> Lock:
     """Return the workspace's lock, an empty one where there is none. Raises BuildFileError with all its problems."""
+    return parse_lock(read_lock_file(root)) if has_lock(root) else Lock()
+
+
+def load_lock(root: Path, folder: StateFolder) -> Lock:
+    """Return the lock likewise; its text is parsed once, and what it says kept in the state."""
     if not has_lock(root):
         return Lock()
     data = read_lock_file(root)

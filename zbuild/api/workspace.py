@@ -79,8 +79,11 @@ class Workspace:
         return workspace
 
     def validate(self, options: BuildOptions | None = None) -> tuple[Diagnostic, ...]:
-        """Check all build files, those of images that no group names included; return the warnings."""
+        """Check all build files, those of images that no group names included, and the lock; return the warnings."""
+        from zbuild.api.locks import read_lock  # noqa: PLC0415 - sessions read it by themselves
+
         loaded = self._load(self._names(), options or BuildOptions(), checking=True)
+        read_lock(self.root)
         return (*loaded.warnings, *loaded.lint)
 
     def lint(self, targets: Sequence[str] = (), choices: LintChoices | None = None) -> tuple[Linted, ...]:
