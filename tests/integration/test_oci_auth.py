@@ -140,3 +140,18 @@ def test_a_registry_without_tls_is_not_asked_when_it_must_have_it(registry: str)
     with Registry(_Strict(), lambda *_: None, QUICK) as client, pytest.raises(RegistryError) as refused:
         client.put_blob(normalise(f"{registry}/x"), b"1")
     assert refused.value.code == "registry-tls"
+
+
+def test_no_password_goes_to_an_authorization_server_without_tls(secure: tuple[str, str], tmp_path: Path) -> None:
+    with run_token_registry(tmp_path, tls=secure_files(secure)) as (address, server):
+        find = lambda *_: Credentials(USER, PASSWORD)  # noqa: E731 - as the client wants it
+        with (
+            Registry(_Strict((secure[1],)), find, QUICK) as client,
+            pytest.raises(RegistryError, match="its authorization server has no TLS"),
+        ):
+            client.put_blob(normalise(f"{address}/x"), b"1")
+        assert server.asked == []
+
+
+def secure_files(secure: tuple[str, str]) -> tuple[str, str]:
+    return secure[1], secure[1].replace("certificate.pem", "key.pem")

@@ -18,9 +18,9 @@ from zbuild.backend.image_json import parse_config
 from zbuild.base.platform import host_platform
 from zbuild.model.image_config import HealthConfig, ImageConfig
 from zbuild.oci.config import encode_config
+from zbuild.oci.documents import encode_json
 from zbuild.oci.layer import pack_folder
 from zbuild.oci.layout import ImageBlobs, Layout
-from zbuild.oci.manifest import encode_json
 from zbuild.oci.media import OCI_CONFIG, OCI_MANIFEST, Descriptor
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from zbuild.base.errors import InterruptedBuildError, RegistryError
 from zbuild.base.platform import Platform
 from zbuild.base.reference import Reference, normalise
 from zbuild.oci.credentials import Credentials
+from zbuild.oci.documents import encode_json
 from zbuild.oci.faults import DamagedError, NotInRegistryError
 from zbuild.oci.hosts import Hosts
 from zbuild.oci.layout import sha256_digest
-from zbuild.oci.manifest import encode_json
 from zbuild.oci.media import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
 from zbuild.oci.referrers import Attachment, referrers_index
 from zbuild.oci.registry import Registry
@@ -445,3 +445,43 @@ def test_a_mirror_is_asked_first_and_left_alone_when_it_is_gone(registry: str, n
                 client.manifest(at(registry, name, "3"))
             assert client.head_manifest(at(registry, name, "2")) == other
     assert len(asked) == 4
+
+
+def test_what_is_sent_follows_a_redirect_whole(client: Registry, registry: str, name: str) -> None:
+    def elsewhere(method: str, path: str) -> int | Fault:
+        return Fault(307, (("Location", f"http://{registry}{path}"),)) if method == "PUT" else 0
+
+    with run_faulty(registry, elsewhere) as faulty:
+        put = put_image(client, at(faulty, name))
+        client.upload_blob(at(faulty, name), DIGEST, len(BLOB), opened(), chunk=300_000)
+    assert client.head_manifest(at(registry, name)) == put
+    assert b"".join(client.blob(at(registry, name), DIGEST)) == BLOB
+
+
+def test_a_circle_of_redirects_ends(client: Registry, registry: str, name: str) -> None:
+    def circle(_method: str, path: str) -> int | Fault:
+        return Fault(302, (("Location", path),)) if "/manifests/" in path else 0
+
+    with run_faulty(registry, circle) as faulty, pytest.raises(RegistryError, match="redirects in a circle"):
+        client.manifest(at(faulty, name))
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b"no JSON", "Expecting value"),
+        (b"[]", "not an object"),
+        (b"[" * 100_000, "nested too deep"),
+    ],
+)
+def test_an_answer_that_is_no_list_is_refused(
+    client: Registry, registry: str, name: str, body: bytes, told: str
+) -> None:
+    with run_faulty(registry, lambda *_: Fault(200, body=body)) as faulty, pytest.raises(DamagedError, match=told):
+        client.tags(at(faulty, name))
+
+
+def test_an_answer_without_end_is_not_read_to_it(client: Registry, registry: str, name: str) -> None:
+    endless = Fault(200, body=bytes(9 << 20))
+    with run_faulty(registry, lambda *_: endless) as faulty, pytest.raises(DamagedError, match="has no end"):
+        client.tags(at(faulty, name))

@@ -91,7 +91,7 @@ def _text(data: bytes) -> bytes:
 
 
 @contextmanager
-def run_token_registry(folder: Path) -> Iterator[tuple[str, TokenServer]]:
+def run_token_registry(folder: Path, tls: tuple[str, str] | None = None) -> Iterator[tuple[str, TokenServer]]:
     """Yield the `host:port` of a registry on loopback, and the server of its tokens."""
     server = TokenServer(folder)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
@@ -99,7 +99,7 @@ def run_token_registry(folder: Path) -> Iterator[tuple[str, TokenServer]]:
     realm = f"http://127.0.0.1:{server.server_port}/token"
     settings = f"realm: {realm}, service: registry, issuer: tests, rootcertbundle: {server.certificate}"
     try:
-        with run_registry(folder, auth=f"auth: {{token: {{{settings}}}}}") as address:
+        with run_registry(folder, auth=f"auth: {{token: {{{settings}}}}}", tls=tls) as address:
             yield address, server
     finally:
         server.shutdown()

@@ -14,8 +14,8 @@ from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
 from zbuild.base.reference import parse_reference
 from zbuild.cache.protocol import MissingLayerError
+from zbuild.oci.documents import encode_json
 from zbuild.oci.faults import NotInRegistryError
-from zbuild.oci.manifest import encode_json
 from zbuild.oci.media import OCI_MANIFEST, Descriptor
 
 if TYPE_CHECKING:

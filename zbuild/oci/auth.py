@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import threading
 import time
@@ -13,6 +12,7 @@ from urllib.parse import urlencode
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
+from zbuild.oci.documents import decode_json
 from zbuild.oci.messages import Request
 
 if TYPE_CHECKING:
@@ -107,10 +107,9 @@ class Authorizer:
     def _asked(self, request: Request, header: str) -> dict[str, Any]:
         answer = self._call(request, header)
         try:
-            told = json.loads(answer.body)
+            return decode_json(answer.body)
         except ValueError:
-            told = None
-        return told if isinstance(told, dict) else {}
+            return {}
 
 
 def parse_challenges(headers: Sequence[str]) -> tuple[Challenge, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from zbuild.oci.manifest import encode_json
+from zbuild.oci.documents import encode_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

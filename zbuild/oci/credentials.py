@@ -5,7 +5,6 @@ Credential helpers are processes, and this package starts none: whoever makes a 
 
 from __future__ import annotations
 
-import json
 import os
 from base64 import b64decode
 from dataclasses import field
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import UsageError
+from zbuild.oci.documents import decode_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -74,10 +74,10 @@ class CredentialFiles:
         server = _HUB_KEY if registry == _HUB else registry
         told = self._run_helper((f"docker-credential-{helper}", "get"), server.encode())
         try:
-            answer = json.loads(told or "{}")
+            answer = decode_json(told or "{}")
         except ValueError:
             return None
-        if not isinstance(answer, dict) or not answer.get("Secret"):
+        if not answer.get("Secret"):
             return None
         user, secret = str(answer.get("Username", "")), str(answer["Secret"])
         return Credentials(user, identity_token=secret) if user == _TOKEN_USER else Credentials(user, secret)
@@ -97,13 +97,12 @@ def _files(environment: Mapping[str, str]) -> Iterator[Path]:
 
 def _load(file: Path) -> dict[str, Any]:
     try:
-        kept = json.loads(file.read_bytes() or b"{}")
+        return decode_json(file.read_bytes() or b"{}")
     except OSError:
         return {}
     except ValueError:
         message = f"{file} holds no JSON: the credentials in it cannot be read"
         raise UsageError("bad-auth-file", message, hint="correct it, or log in anew") from None
-    return kept if isinstance(kept, dict) else {}
 
 
 def _normal(key: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import ssl
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ import urllib3.exceptions as net
 
 from zbuild.base.errors import RegistryError
 from zbuild.base.text import shortened
+from zbuild.oci.documents import decode_json
 from zbuild.oci.retries import TransientError
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def _said(error: Exception) -> str:
 def _cause(body: bytes) -> str:
     """Return what the registry says of itself: the errors of the distribution spec, or nothing."""
     try:
-        errors = json.loads(body)["errors"]
+        errors = decode_json(body)["errors"]
         told = "; ".join(" ".join(filter(None, (one.get("code"), one.get("message")))) for one in errors)
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""

@@ -13,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.files import TEMPORARY, sync_folder, write_whole
+from zbuild.oci.documents import decode_json
 from zbuild.oci.media import OCI_INDEX, OCI_MANIFEST, descriptor_from_json
 from zbuild.oci.media import Descriptor as Entry
 
@@ -57,7 +58,7 @@ class ImageBlobs:
     @property
     def config_digest(self) -> str:
         """The config's digest, as the manifest tells it."""
-        found: str = json.loads(self.manifest)["config"]["digest"]
+        found: str = decode_json(self.manifest)["config"]["digest"]
         return found
 
     @property
@@ -68,18 +69,18 @@ class ImageBlobs:
     @property
     def media_type(self) -> str:
         """What kind of manifest it is: OCI's or docker's."""
-        found: str = json.loads(self.manifest).get("mediaType") or OCI_MANIFEST
+        found: str = decode_json(self.manifest).get("mediaType") or OCI_MANIFEST
         return found
 
     @property
     def layers(self) -> tuple[Descriptor, ...]:
         """The descriptors of the layers, lowest first."""
-        return tuple(json.loads(self.manifest)["layers"])
+        return tuple(decode_json(self.manifest)["layers"])
 
     @property
     def diff_ids(self) -> tuple[str, ...]:
         """The digests of the layers as plain tars."""
-        return tuple((json.loads(self.config).get("rootfs") or {}).get("diff_ids") or ())
+        return tuple((decode_json(self.config).get("rootfs") or {}).get("diff_ids") or ())
 
 
 class Layout:
@@ -163,7 +164,7 @@ class Layout:
     def manifests(self) -> list[Descriptor]:
         """Return the descriptors of the index. Raises LayoutError."""
         try:
-            found: list[Descriptor] = json.loads((self.folder / "index.json").read_bytes())["manifests"]
+            found: list[Descriptor] = decode_json((self.folder / "index.json").read_bytes())["manifests"]
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise LayoutError(f"{self.folder} is no image layout: {error}") from error
         return found
@@ -172,7 +173,7 @@ class Layout:
         """Return an image by its manifest's digest. Raises LayoutError."""
         manifest = self.read(digest)
         try:
-            config = json.loads(manifest)["config"]["digest"]
+            config = decode_json(manifest)["config"]["digest"]
         except (ValueError, KeyError, TypeError) as error:
             raise LayoutError(f"{digest} is no image manifest") from error
         return ImageBlobs(manifest, self.read(config))
@@ -206,5 +207,5 @@ def unpacked_image(layout: Layout, digest: str) -> ImageBlobs:
 
 def with_layers(image: ImageBlobs, layers: list[Descriptor]) -> ImageBlobs:
     """Return an image with other descriptors of its layers: the same tars, packed in another way."""
-    manifest = {**json.loads(image.manifest), "layers": layers}
+    manifest = {**decode_json(image.manifest), "layers": layers}
     return ImageBlobs(json.dumps(manifest).encode(), image.config)

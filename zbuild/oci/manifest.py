@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from zbuild.base.dataclass import dataclass
+from zbuild.oci.documents import decode_json
 from zbuild.oci.layout import sha256_digest
 from zbuild.oci.media import (
     DOCKER_LIST,
@@ -33,10 +33,7 @@ class Manifest:
 
     def document(self) -> dict[str, Any]:
         """Return what it says. Raises ValueError when it is no JSON object."""
-        read = json.loads(self.raw)
-        if not isinstance(read, dict):
-            raise ValueError("a manifest is not a JSON object")  # noqa: TRY004 - wrong JSON is a wrong value
-        return read
+        return decode_json(self.raw)
 
     def entries(self) -> tuple[Descriptor, ...]:
         """Return the manifests of an index. Raises ValueError."""
@@ -58,16 +55,11 @@ class Manifest:
 def read_manifest(raw: bytes, told_type: str = "") -> Manifest:
     """Return a manifest; its type is the one it tells itself, or that it was sent as, or that its parts show."""
     try:
-        document = json.loads(raw)
-        own = str(document.get("mediaType") or "")
-    except (ValueError, AttributeError):
+        document = decode_json(raw)
+    except ValueError:
         return Manifest(raw, told_type, sha256_digest(raw))
+    own = str(document.get("mediaType") or "")
     shown = OCI_INDEX if "manifests" in document else OCI_MANIFEST
     told = told_type.partition(";")[0].strip()
     known = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_LIST)
     return Manifest(raw, own or (told if told in known else shown), sha256_digest(raw))
-
-
-def encode_json(document: object) -> bytes:
-    """Return a document in the one form zbuild writes it: equal documents have equal digests."""
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from zbuild.base.dataclass import dataclass
-from zbuild.oci.manifest import encode_json
+from zbuild.oci.documents import encode_json
 from zbuild.oci.media import OCI_EMPTY, OCI_INDEX, OCI_MANIFEST, Descriptor
 
 if TYPE_CHECKING:

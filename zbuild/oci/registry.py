@@ -5,13 +5,13 @@ It imports urllib3: import it where a registry is spoken to, not where that is o
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from typing import IO, TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from zbuild.base.errors import RegistryError
+from zbuild.oci.documents import decode_json
 from zbuild.oci.downloads import Download
 from zbuild.oci.faults import DamagedError, NotInRegistryError
 from zbuild.oci.layout import sha256_digest
@@ -285,9 +285,6 @@ def _pull_scopes(place: Place) -> tuple[str, ...]:
 
 def _object(answer: Answer, what: str) -> dict[str, Any]:
     try:
-        told = json.loads(answer.body)
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise DamagedError("registry-damaged", f"{what}: the answer is not a JSON object")
-    return told
+        return decode_json(answer.body)
+    except ValueError as error:
+        raise DamagedError("registry-damaged", f"{what}: the answer is {error}") from None
