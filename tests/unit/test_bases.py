@@ -251,10 +251,11 @@ def test_always_does_not_get_by_with_what_is_here(world: World) -> None:
     assert world.run().find(NAME, AMD, "newer").digest == ONE
 
 
-def test_a_registry_that_is_away_is_not_asked_for_the_rest(world: World) -> None:
+@pytest.mark.parametrize("code", ["registry-unreachable", "registry-unknown", "registry-silent"])
+def test_a_registry_that_is_away_is_not_asked_for_the_rest(world: World, code: str) -> None:
     world.store.put(NAME, ONE)
     world.store.put("reg.example/y:1", TWO)
-    world.registry.error = away()
+    world.registry.error = RegistryError(code, "reg.example does not answer")
     bases = world.run()
     bases.find(NAME, AMD, "newer")
     bases.find("reg.example/y:1", AMD, "newer")

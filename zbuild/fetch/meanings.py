@@ -24,10 +24,11 @@ TRUSTED_SECONDS = 3600.0
 """How long an answer is good enough for those who do not ask at once."""
 
 AWAY = ("registry-unreachable", "registry-unknown")
-"""The codes of errors that a registry's other references would end in, too, now and in a minute."""
+"""The codes of errors that say that nobody answers, and nobody will in a minute."""
 Pace: TypeAlias = Literal["hurried", "patient"]
 Answer = TypeVar("Answer")
-_PASSING = ("registry-busy", "registry-silent", "registry-broke-off")
+_SILENT = "registry-silent"
+_PASSING = ("registry-busy", _SILENT, "registry-broke-off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,13 @@ class Meanings:
     def _head(self, reference: str, *, at_hand: bool) -> str:
         """Return what a registry has under a reference, unless it was found to be away in this run."""
         registry = parse_reference(reference).domain
-        if registry in self._away:
-            raise self._away[registry]
+        away = self._away.get(registry)
+        if away is not None:
+            raise RegistryError(away.code, f"cannot read {reference}: {registry} does not answer", hint=away.hint)
         try:
             return self._tried(lambda client: client.head(reference), at_hand=at_hand)
         except RegistryError as error:
-            if error.code in AWAY:
+            if error.code in (*AWAY, _SILENT):
                 self._away[registry] = error
             raise
 

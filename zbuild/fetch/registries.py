@@ -35,7 +35,7 @@ class Registries:
 
         with self._guard:
             if pace not in self._open:
-                limits = Limits(connect=5.0, stall=10.0, patience=2.0) if pace == "hurried" else Limits()
+                limits = Limits(connect=5.0, stall=5.0, patience=2.0) if pace == "hurried" else Limits()
                 self._open[pace] = RegistryAsker(self._opener(limits))
                 if self._closed:
                     self._open[pace].close()
