@@ -6,6 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+from support.lab import DictMemory
 from support.s3_server import BUCKET, run_s3
 
 from zbuild.api.registries import open_registry
@@ -43,7 +44,7 @@ def opener(
         endpoint = request.getfixturevalue("s3")
         return lambda: S3Store(CachePlace("s3", BUCKET, tmp_path.name, "us-east-1", endpoint))
     address = request.getfixturevalue("registry")
-    return lambda: RegistryStore(f"{address}/{tmp_path.name.lower()}/cache", open_registry())
+    return lambda: RegistryStore(f"{address}/{tmp_path.name.lower()}/cache", open_registry(), DictMemory())
 
 
 @pytest.fixture

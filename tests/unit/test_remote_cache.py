@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from support.machines import FILE, Machine
 
-from zbuild.base.errors import BuildFailedError, BuildFileError, UsageError
+from zbuild.api.cache import PruneChoices
+from zbuild.api.remote_prune import prune_remote
+from zbuild.api.workspace import Workspace
+from zbuild.base.errors import BackendError, BuildFailedError, BuildFileError, UsageError
 
 
 @pytest.fixture
@@ -86,27 +89,39 @@ def _layers_of(cache: Path, stage: str) -> list[str]:
     return [diff_id.removeprefix("sha256:") for diff_id, _ in found["layers"]]
 
 
-def _damage(path: Path) -> None:
-    data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    path.write_bytes(data)
+def _damage(paths: list[Path]) -> None:
+    for path in paths:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
 
 
-def _cut(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-20])
+def _cut(paths: list[Path]) -> None:
+    for path in paths:
+        path.write_bytes(path.read_bytes()[:-20])
 
 
-def _swap_in(path: Path) -> None:
-    """Put a whole and valid layer of another image in the place of this one."""
-    others = [other for other in path.parents[1].glob("*/*") if other != path]
-    path.write_bytes(others[0].read_bytes())
+def _swap(paths: list[Path]) -> None:
+    """Let each hold what is whole and valid, but another's."""
+    contents = [path.read_bytes() for path in paths]
+    for path, content in zip(paths, [*contents[1:], contents[0]], strict=True):
+        path.write_bytes(content)
 
 
-@pytest.mark.parametrize("harm", [_damage, _cut, _swap_in, Path.unlink])
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink()
+
+
+def _empty(paths: list[Path]) -> None:
+    for path in paths:
+        path.write_bytes(b"")
+
+
+@pytest.mark.parametrize("harm", [_damage, _cut, _swap, _remove, _empty])
 def test_harm_done_to_layers_is_seen_and_made_good(one: Machine, two: Machine, cache: Path, harm: Any) -> None:
     one.build("app")
-    for path in list(cache.glob("layers/*/*")):
-        harm(path)
+    harm(sorted(cache.glob("layers/*/*")))
     assert "pulled" not in two.build("app").values()
     assert (two.image("t/app:1") / "out").read_text() == "built"
     assert any("is not used" in warning for warning in two.warnings)
@@ -114,11 +129,10 @@ def test_harm_done_to_layers_is_seen_and_made_good(one: Machine, two: Machine, c
     assert "run" not in three.build("app").values()
 
 
-@pytest.mark.parametrize("harm", [_damage, _cut, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("harm", [_damage, _cut, _empty])
 def test_harm_done_to_records_is_a_miss(one: Machine, two: Machine, cache: Path, harm: Any) -> None:
     one.build("other")
-    for path in _records(cache):
-        harm(path)
+    harm(_records(cache))
     assert two.build("other") == {"other/0": "run"}
     assert (two.image("zbuild") / "other.txt").read_text() == "1"
 
@@ -235,3 +249,37 @@ def test_a_folder_stays_within_its_size(one: Machine, cache: Path) -> None:
     one.build(cache_from=(), cache_to=())
     assert _records(cache) == []
     assert list(cache.glob("layers/*/*")) != []  # too young to be taken from whoever may be writing a record
+
+
+def test_an_old_entry_is_replaced_by_a_new_one(one: Machine, two: Machine, cache: Path) -> None:
+    one.build("other", cache_ttl=3600.0)
+    (record,) = _records(cache)
+    before = record.read_bytes()
+    time.sleep(1.6)
+    assert two.build("other", cache_ttl=1.5) == {"other/0": "run"}
+    assert record.read_bytes() != before
+
+
+def test_explain_tells_the_place(one: Machine, two: Machine, cache: Path) -> None:
+    one.build("app")
+    stages = {stage.id: stage for stage in Workspace(two.root).explain("app", two.options())}
+    assert (stages["app/on-it"].action, stages["app/on-it"].reason) == ("pulled", f"from {cache}")
+
+
+def test_a_client_that_is_not_installed_is_told_before_anything_runs(
+    one: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("zbuild.cache.s3.find_spec", lambda _name: None)
+    with pytest.raises(BackendError) as raised:
+        one.build(cache_from=("s3://bucket",))
+    assert (raised.value.exit_code, raised.value.hint) == (3, "install it: pip install 'zbuild[s3]'")
+    assert not (one.root / ".zbuild/fake").exists()
+
+
+def test_prune_of_a_remote_cache(one: Machine, cache: Path) -> None:
+    one.build()
+    assert prune_remote(str(cache), PruneChoices(keep_size=1, dry_run=True)).removed == ("6 records",)
+    assert prune_remote(str(cache), PruneChoices(keep_size=1)).size > 0
+    assert _records(cache) == []
+    with pytest.raises(UsageError, match="keeps its room itself"):
+        prune_remote("registry.example/cache", PruneChoices())

@@ -56,12 +56,13 @@ class RemoteCache:
         self._pulls, self._pushes = Transfers(_PULLS), Transfers(_PUSHES)
         self._work = folder.transfers / f"{os.getpid()}-{threading.get_native_id()}"
         places = dict.fromkeys((*settings.sources, *settings.targets))
-        self._stores = {place: open_store(place, warn) for place in places}
+        self._stores = {place: open_store(place, memory, warn) for place in places}
         keys = SharedKeys(sources, backend)
         read = [self._stores[place] for place in settings.sources]
         self._puller = Puller(read, keys, backend, self._pulls, self._work, warn, ttl=settings.ttl)
         write = [self._stores[place] for place in settings.targets]
-        self._pusher = Pusher(write, keys, backend, self._pushes, self._work, memory, self._puller.refused)
+        refused = self._puller.refused
+        self._pusher = Pusher(write, keys, backend, self._pushes, self._work, memory, refused, ttl=settings.ttl)
         self._given_up = False
 
     @property
@@ -138,7 +139,7 @@ class RemoteCache:
         shutil.rmtree(self._work, ignore_errors=True)
 
 
-def open_store(place: CachePlace, warn: Callable[[str], None]) -> GuardedStore:
+def open_store(place: CachePlace, memory: Memory, warn: Callable[[str], None]) -> GuardedStore:
     """Return the store of a place; it is asked for nothing yet. Raises BackendError when something is not installed."""
     make: Callable[[], RemoteStore]
     match place.kind:
@@ -154,7 +155,7 @@ def open_store(place: CachePlace, warn: Callable[[str], None]) -> GuardedStore:
             from zbuild.cache.registry import RegistryStore  # noqa: PLC0415 - likewise
             from zbuild.oci.retries import Limits  # noqa: PLC0415 - likewise
 
-            make = lambda: RegistryStore(place.path, open_registry(limits=Limits(patience=_PATIENCE)))  # noqa: E731 - likewise
+            make = lambda: RegistryStore(place.path, open_registry(limits=Limits(patience=_PATIENCE)), memory)  # noqa: E731 - likewise
         case _:
             assert_never(place.kind)
     return GuardedStore(str(place), make, warn)

@@ -7,12 +7,12 @@ import json
 import shutil
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from zbuild.api.shared_keys import NotSharedError
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
-from zbuild.cache.entry import StageEntry, encode_entry
+from zbuild.cache.entry import EntryError, StageEntry, decode_entry, encode_entry
 from zbuild.cache.packing import pack
 from zbuild.oci.layout import Layout
 from zbuild.plan.key import Pending
@@ -66,7 +66,10 @@ class Pusher:
         folder: Path,
         memory: Memory,
         refused: AbstractSet[str],
+        *,
+        ttl: float = 0.0,
     ) -> None:
+        self._ttl = ttl
         self._refused = refused
         self._stores = stores
         self._keys = keys
@@ -116,7 +119,8 @@ class Pusher:
         inputs = self._keys.resolved(offer.described[offer.name], offer.read.__getitem__)
         keys = tuple(dict.fromkeys((shared_key(inputs), shared_key(static))))
         replace = offer.replace or not self._refused.isdisjoint(keys)
-        lacking = [store for store in stores if replace or store.read_record(keys[-1]) is None]
+        found = {store: "false" if replace else self._found(store, keys[-1]) for store in stores}
+        lacking = [store for store in stores if found[store] != "good"]
         missing = {store.name: self._missing(store, offer.record.diff_ids) for store in lacking}
         wanted = set[str]().union(*missing.values())
         image = self._export(offer.record, folder, wanted) if lacking else None
@@ -126,11 +130,22 @@ class Pusher:
                 self._send(layer, [store for store in lacking if diff_id in missing[store.name]])
             entry = self._entry(offer, image, static, inputs)
             for store in lacking:
-                self._write(store, keys, entry, replace=replace)
+                self._write(store, keys, entry, replace=found[store] == "false")
         for store in stores:
             if store.works:
                 with self._lock:
                     self._brought[store.name][_mark(offer.record)] = time.time()
+
+    def _found(self, store: GuardedStore, key: str) -> Literal["good", "false", "nothing"]:
+        """Tell what a store has under a key; `false` is also what is too old to be used."""
+        data = store.read_record(key)
+        if data is None:
+            return "nothing"
+        try:
+            created = decode_entry(data, key).created
+        except EntryError:
+            return "false"
+        return "good" if not self._ttl or created + self._ttl > time.time() else "false"
 
     def _missing(self, store: GuardedStore, diff_ids: Sequence[str]) -> set[str]:
         """Return the layers that a store lacks, or has damaged."""

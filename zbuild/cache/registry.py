@@ -7,8 +7,9 @@ A manifest names its blobs, so that the registry's own collection of garbage kee
 
 from __future__ import annotations
 
+import json
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from zbuild.base.dataclass import dataclass
 from zbuild.base.errors import RegistryError
@@ -30,6 +31,19 @@ _RECORD = "application/vnd.zbuild.record.v1+json"
 _LAYER = "application/vnd.oci.image.layer.v1.tar+zstd"
 _DIFF_ID = "dev.zbuild.diff-id"
 _MOST_BYTES = 16 << 20
+_KEPT = 2000  # layers that are remembered of a repository
+
+
+class Memory(Protocol):
+    """Texts kept by name from run to run."""
+
+    def get(self, key: str) -> str | None:
+        """Return the text of that name."""
+        ...
+
+    def set(self, key: str, value: str) -> None:
+        """Keep a text under a name."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +53,17 @@ class _Blob:
 
 
 class RegistryStore:
-    """A repository, which `registry` speaks to. What blobs hold which layers is learned from records."""
+    """A repository, which `registry` speaks to.
 
-    def __init__(self, repository: str, registry: Registry) -> None:
+    What blobs hold which layers is learned from records, and from `memory`: what was packed once need not be again.
+    """
+
+    def __init__(self, repository: str, registry: Registry, memory: Memory) -> None:
         self.name = repository
+        self._memory = memory
         self._registry = registry
         self._repository = parse_reference(repository)
-        self._blobs: dict[str, _Blob] = {}
+        self._blobs = _recall(memory, repository)
         self._lock = threading.Lock()
 
     def read_record(self, key: str) -> bytes | None:
@@ -122,6 +140,8 @@ class RegistryStore:
             self._registry.upload_blob(self._repository, layer.digest, layer.size, lambda: layer.file.open("rb"))
         with self._lock:
             self._blobs[layer.diff_id] = _Blob(layer.digest, layer.size)
+            kept = {diff_id: (blob.digest, blob.size) for diff_id, blob in list(self._blobs.items())[-_KEPT:]}
+            self._memory.set(_name(self.name), json.dumps(kept))
 
     def close(self) -> None:
         """Break off what is under way."""
@@ -129,3 +149,12 @@ class RegistryStore:
 
     def _tagged(self, key: str) -> Reference:
         return parse_reference(f"{self._repository.name}:zbuild-{key}")
+
+
+def _recall(memory: Memory, repository: str) -> dict[str, _Blob]:
+    kept = json.loads(memory.get(_name(repository)) or "{}")
+    return {diff_id: _Blob(digest, size) for diff_id, (digest, size) in kept.items()}
+
+
+def _name(repository: str) -> str:
+    return f"layers in {repository}"

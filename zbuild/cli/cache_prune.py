@@ -38,6 +38,7 @@ def _size(_context: click.Context, _param: click.Parameter, value: str | None) -
         "zbuild cache prune --older-than 7d      of that, what was not used for a week",
         "zbuild cache prune --keep-size 20GB     of that, only as much as is over 20 GB",
         "zbuild cache prune --all --mounts       as much as can be had, but for tagged images",
+        "zbuild cache prune --remote s3://b/p --older-than 4w",
     ),
 )
 @with_build_options(*CACHE_OPTIONS, "wait")
@@ -55,6 +56,12 @@ def _size(_context: click.Context, _param: click.Parameter, value: str | None) -
 )
 @click.option("--all", "everything", is_flag=True, help="Also what the build files lead to, and what ADD fetched.")
 @click.option("--mounts", is_flag=True, help="Also the cache mounts of RUN.")
+@click.option(
+    "--remote",
+    default="",
+    metavar="PLACE",
+    help="Prune a remote cache instead, a folder or s3://BUCKET/PREFIX, by age and size.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be removed, and remove nothing.")
 @with_workspace
 def command(
@@ -65,6 +72,7 @@ def command(
     keep_size: int | None,
     everything: bool,
     mounts: bool,
+    remote: str,
     dry_run: bool,
 ) -> None:
     """Remove what builds of this workspace keep and do not need.
@@ -75,7 +83,12 @@ def command(
     from zbuild.api.cache import PruneChoices  # noqa: PLC0415 - not needed for --help
 
     choices = PruneChoices(older_than, keep_size, everything, mounts, dry_run)
-    pruned = workspace.cache(options, warn).prune(choices)
+    if remote:
+        from zbuild.api.remote_prune import prune_remote  # noqa: PLC0415 - rarely asked for
+
+        pruned = prune_remote(remote, choices)
+    else:
+        pruned = workspace.cache(options, warn).prune(choices)
     removed, freed = ("would remove", "would free") if dry_run else ("removed", "freed")
     lines = [f"{removed} {what}" for what in pruned.removed]
     click.echo("\n".join([*lines, f"{freed} {size_text(pruned.size)}"]) if lines else "nothing to remove")
