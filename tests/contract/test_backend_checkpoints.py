@@ -40,7 +40,7 @@ def _swept(lab: Lab) -> Iterator[None]:
 def build(lab: Lab, *steps: Any, mode: str = "all", **fields: Any) -> tuple[StageResult, list[KeptFiles]]:
     """Build a stage; return its result and the checkpoints that were told of."""
     kept: list[KeptFiles] = []
-    layering = Layering(mode, KEYS[: len(steps)], fields.pop("price", 0.05), edited=fields.pop("edited", None))
+    layering = Layering(mode, KEYS[: len(steps)], fields.pop("price", 0.05), likely=fields.pop("likely", ()))
     order = lab.order("stage", *steps, layering=layering, **fields)
     return lab.backend.build(order, lab.events.append, kept.append), kept
 
@@ -87,9 +87,9 @@ def test_what_took_long_is_kept_before_what_follows_may_fail(lab: Lab) -> None:
     assert files(lab, kept[-1].image_id) == {"/one": "1"}
 
 
-def test_what_is_edited_gets_a_checkpoint_before_it(lab: Lab) -> None:
+def test_where_a_build_is_likely_to_begin_a_checkpoint_is_made(lab: Lab) -> None:
     steps = (run("/bin/sleep", "1"), STEPS[0], STEPS[1])
-    _, kept = build(lab, *steps, mode="auto", price=1.0, edited=2)
+    _, kept = build(lab, *steps, mode="auto", price=1.0, likely=(2,))
     assert [state.done for state in kept] == [2]
 
 

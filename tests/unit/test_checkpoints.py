@@ -13,7 +13,7 @@ from zbuild.api.workspace import Workspace
 from zbuild.backend.fake.images import ImageFolder
 from zbuild.base.errors import BuildFailedError, UsageError
 from zbuild.cli.main import run
-from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageStarted
+from zbuild.events.types import InstructionFinished, InstructionStarted, Output, StageFailed, StageStarted
 from zbuild.state.folder import StateFolder
 from zbuild.state.records import RecordStore
 
@@ -119,6 +119,40 @@ def test_images_that_begin_alike_share_checkpoints(shop: Shop) -> None:
     shop.dockerfile(*_STEPS[:2], "RUN write /other 1", folder="other")
     assert shop.build() == ["RUN write /other 1"]
     assert ("other", 2) not in shop.checkpoints()
+
+
+def alike(shop: Shop, *instructions: str) -> None:
+    """Let three images begin with the same instructions: two with one more that they have in common."""
+    shop.write("zbuild.yaml", "images: {a: {context: a}, b: {context: b}, c: {context: c}}\n")
+    for name, more in {"a": ["RUN write /a 1"], "b": ["RUN write /x 1"], "c": ["RUN write /x 1", "COPY g /g"]}.items():
+        shop.dockerfile(*instructions, *more, folder=name)
+    shop.write("c/g", "1")
+
+
+@pytest.mark.parametrize("jobs", [1, 3])
+def test_images_that_begin_alike_do_it_once_in_one_run(shop: Shop, jobs: int) -> None:
+    alike(shop, "RUN write /1 1", "RUN sleep 0.5", "RUN write /2 2", "WORKDIR /w")
+    ran = shop.build(BuildOptions(backend="fake", layers="all", jobs=jobs))
+    assert sorted(ran) == sorted(
+        ["RUN write /1 1", "RUN sleep 0.5", "RUN write /2 2", "RUN write /a 1", "RUN write /x 1", "COPY g /g"]
+        + [text for text in ran if text == "WORKDIR /w"]
+    )
+
+
+def test_a_checkpoint_is_made_where_images_part(shop: Shop) -> None:
+    alike(shop, "RUN sleep 0.5")
+    ran = shop.build(BuildOptions(backend="fake", jobs=3))
+    assert ran.count("RUN sleep 0.5") == 1
+    assert ("a", 1) in shop.checkpoints() or ("b", 1) in shop.checkpoints() or ("c", 1) in shop.checkpoints()
+
+
+def test_what_fails_for_one_is_tried_by_the_others(shop: Shop) -> None:
+    alike(shop, "RUN sleep 0.2", "RUN fail 3 no")
+    with pytest.raises(BuildFailedError):
+        shop.build(BuildOptions(backend="fake", layers="all", jobs=3, keep_going=True))
+    failed = [event.stage for event in shop.events if isinstance(event, StageFailed)]
+    assert sorted(failed) == ["a", "b", "c"]
+    assert [event.text for event in shop.events if isinstance(event, InstructionStarted)].count("RUN sleep 0.2") == 1
 
 
 def test_what_failed_leaves_what_was_done(shop: Shop) -> None:

@@ -20,10 +20,10 @@ COPY = CopyStep(ContextOrigin("/c"), Selection(("f",)), "/")
 KEYS = ("1", "2", "3", "4")
 
 
-def due(*seconds: float, mode: str = "auto", edited: int | None = None, after: object = RUN, writes: float = 0.0):
+def due(*seconds: float, mode: str = "auto", likely: tuple[int, ...] = (), after: object = RUN, writes: float = 0.0):
     """Return after which steps a checkpoint is made; `after` is the last step, `writes` what each does, in bytes."""
     steps = (*[RUN] * (len(seconds) - 1), after)
-    layering = Layering(mode, KEYS[: len(steps)], price=1.0, per_byte=1e-8, edited=edited)
+    layering = Layering(mode, KEYS[: len(steps)], price=1.0, per_byte=1e-8, likely=likely)
     order = StageBuild("s", "k", parse_platform("linux/amd64"), None, steps, ImageConfig(), layering=layering)
     checkpointing = Checkpointing(order)
     return [
@@ -55,9 +55,9 @@ def test_before_files_of_the_context_four_times_are_enough() -> None:
     assert due(4.0, 0.0, after=CopyStep(ContextOrigin("/c"), Selection(()), "/", inline=(("f", "x"),))) == []
 
 
-def test_before_what_is_edited_once_is_enough() -> None:
-    assert due(0.5, 0.6, 0.0, 0.0, edited=2) == [2]
-    assert due(0.4, 0.5, 0.0, 0.0, edited=2) == []
+def test_where_a_build_is_likely_to_begin_once_is_enough() -> None:
+    assert due(0.5, 0.6, 0.0, 0.0, likely=(2,)) == [2]
+    assert due(0.4, 0.5, 0.0, 0.0, likely=(2,)) == []
 
 
 def test_what_was_written_counts_too() -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from zbuild.api.options import LayersChoice
     from zbuild.backend.protocol import KeptFiles, StageBuild
+    from zbuild.graph.types import Settings
+    from zbuild.model.project import LayersMode
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
 
@@ -72,7 +74,8 @@ class RunCheckpoints:
     """The checkpoints of one run, for several threads at once.
 
     `present` are the images in the store, to which new ones are added; `layers` is what the command line asks for.
-    `replaced` gathers the images of checkpoints in whose place others are recorded.
+    `replaced` gathers the images of checkpoints in whose place others are recorded, `made` those of this run's results,
+    which are recorded a little later, by the key of their files.
     """
 
     records: RecordStore
@@ -82,6 +85,7 @@ class RunCheckpoints:
     layers: LayersChoice = ""
     present: set[str] = field(default_factory=set)
     replaced: set[str] = field(default_factory=set)
+    made: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def start(self, keys: Sequence[str], epoch: int | None = None) -> Start | None:
         """Return the checkpoint to begin at, given the keys of the files after each step.
@@ -90,15 +94,23 @@ class RunCheckpoints:
         """
         if epoch is not None:
             return None
-        done, image_id = longest(keys, self.records.images_of(keys), self.present)
+        recorded = self.records.images_of(keys)
+        images = {key: (*recorded.get(key, ()), *self.made.get(key, ())) for key in keys}
+        done, image_id = longest(keys, images, self.present)
         return Start(image_id, done) if done else None
 
-    def layering(self, decision: Decision, keys: tuple[str, ...]) -> Layering:
-        """Return where a stage is to leave checkpoints."""
-        settings = decision.described.vertex.settings
-        # What is kept for the next build must not decide on the layers of an image that is to be reproducible.
-        mode = "none" if settings.epoch is not None else self.layers or settings.layers
-        return Layering(mode, keys, *self.price.remembered(), decision.edited)
+    def layering(self, decision: Decision, keys: tuple[str, ...], parting: tuple[int, ...]) -> Layering:
+        """Return where a stage is to leave checkpoints; `parting` as in `Beginnings`."""
+        mode = self.mode(decision.described.vertex.settings)
+        edited = () if decision.edited is None else (decision.edited,)
+        return Layering(mode, keys, *self.price.remembered(), likely=(*edited, *parting))
+
+    def mode(self, settings: Settings) -> LayersMode:
+        """Return how a stage with these settings leaves checkpoints.
+
+        What is kept for the next build must not decide on the layers of an image that is to be reproducible.
+        """
+        return "none" if settings.epoch is not None else self.layers or settings.layers
 
     def lose(self, start: Start, images: Collection[str]) -> None:
         """Begin no more at a checkpoint that is gone or damaged, nor at others that are not among the images."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from zbuild.backend.protocol import Backend
+    from zbuild.model.steps import Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.key import Pending
     from zbuild.state.record import Record
@@ -101,3 +103,13 @@ def _stands_on(diff_ids: tuple[str, ...], below: tuple[str, ...]) -> bool:
     """Tell whether layers begin with those of a base; what was no image has got another name where it became one."""
     begun = zip(diff_ids, below, strict=False)
     return len(diff_ids) >= len(below) and all(own == base or not base.startswith("sha256:") for own, base in begun)
+
+
+def wanted_exports(described: Mapping[str, Described]) -> dict[str, tuple[Selection, ...]]:
+    """Return, for each stage, the selections that others take from it."""
+    wanted: defaultdict[str, dict[Selection, None]] = defaultdict(dict)
+    for item in described.values():
+        for part in pending(item.items):
+            if part.selection is not None:
+                wanted[part.vertex][part.selection] = None
+    return {name: tuple(selections) for name, selections in wanted.items()}

@@ -9,11 +9,12 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zbuild.api.beginnings import Beginnings
 from zbuild.api.inputs import copied, fetched, pulled, pulled_base, read_by, shown
 from zbuild.api.names import log_names
 from zbuild.api.pulls import Finished, Pulls
 from zbuild.api.remote import NoRemoteCache
-from zbuild.api.results import Results
+from zbuild.api.results import Results, wanted_exports
 from zbuild.api.secrets import GivenSecrets
 from zbuild.backend.protocol import KeptFiles, StageBuild
 from zbuild.base.dataclass import dataclass
@@ -21,7 +22,7 @@ from zbuild.base.errors import ImageGoneError, StageError
 from zbuild.events.types import StageFinished, StageStarted
 from zbuild.model.steps import ImageOrigin, StageOrigin
 from zbuild.plan.describe import describe_stage
-from zbuild.plan.key import Pending, config_text, fold, pending, prefix_keys, selection_id
+from zbuild.plan.key import Pending, config_text, fold, prefix_keys, selection_id
 from zbuild.plan.planner import read_from, what
 from zbuild.state.record import Record
 
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from zbuild.api.sources import WorkspaceSources
     from zbuild.backend.protocol import Backend, StageResult
     from zbuild.events.bus import Emit
-    from zbuild.model.steps import Selection
     from zbuild.plan.describe import Described
     from zbuild.plan.planner import Decision
     from zbuild.state.records import RecordStore
@@ -79,7 +79,8 @@ class StageRunner:
         self._built: dict[str, Record] = {}
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._guard = threading.Lock()
-        self._exports = _wanted_exports(self._described)
+        self._beginnings = Beginnings(self._described, [name for name in decisions if self._may_share(name)])
+        self._exports = wanted_exports(self._described)
         self._log_names = log_names(decisions)
 
     @property
@@ -107,7 +108,7 @@ class StageRunner:
                 finished = (
                     self._reuse(name, key, started)
                     or self._pull_result(name, described, started)
-                    or self._build(name, described, key, started)
+                    or self._build_in_turn(name, described, key, started)
                 )
             if finished is not None:
                 self._results[name] = finished.record
@@ -146,6 +147,15 @@ class StageRunner:
         except ImageGoneError:
             return None
 
+    def _may_share(self, name: str) -> bool:
+        decision, checkpoints = self._decisions[name], self._setup.checkpoints
+        runs = decision.action in ("run", "maybe") and name not in self._setup.again
+        return runs and checkpoints.mode(decision.described.vertex.settings) != "none"
+
+    def _build_in_turn(self, name: str, described: Described, key: str, started: float) -> Finished | None:
+        with self._beginnings.turn(name):
+            return self._build(name, described, key, started)
+
     def _build(self, name: str, described: Described, key: str, started: float) -> Finished | None:
         """Build a stage; None when its inputs changed meanwhile, in which case nothing is recorded."""
         reason = self._reason(name)
@@ -162,7 +172,7 @@ class StageRunner:
                 self._setup.checkpoints.put(kept, order)
 
         try:
-            result = self._setup.backend.build(order, self._setup.emit, keep)
+            result = self._setup.backend.build(order, self._beginnings.follow(self._setup.emit), keep)
         except ImageGoneError:
             if order.start is None:
                 raise
@@ -179,6 +189,7 @@ class StageRunner:
         with self._guard:
             self._built[key] = record
             self._present.add(record.image_id)
+            self._setup.checkpoints.made[record.files_key] = (record.image_id,)
         self._setup.emit(StageFinished(name, "run", seconds, reason, record.image_id))
         began_at = order.layering.keys[order.start.done - 1] if order.start else ""
         return Finished(record, "run", seconds, reason, order.log, began_at)
@@ -218,7 +229,7 @@ class StageRunner:
             secrets=self._setup.given.secrets_of(settings),
             agents=self._setup.given.agents_of(settings),
             start=None if name in self._setup.again else self._setup.checkpoints.start(keys, settings.epoch),
-            layering=self._setup.checkpoints.layering(self._decisions[name], keys),
+            layering=self._setup.checkpoints.layering(self._decisions[name], keys, self._beginnings.parting(name)),
             epoch=settings.epoch,
             read_only=name not in self._setup.as_images,
         )
@@ -291,13 +302,3 @@ class StageRunner:
             # Annotations of an image are its children's, too.
             files_key="" if order.annotations or not order.steps else order.layering.keys[-1],
         )
-
-
-def _wanted_exports(described: Mapping[str, Described]) -> dict[str, tuple[Selection, ...]]:
-    """Return, for each stage, the selections that others take from it."""
-    wanted: defaultdict[str, dict[Selection, None]] = defaultdict(dict)
-    for item in described.values():
-        for part in pending(item.items):
-            if part.selection is not None:
-                wanted[part.vertex][part.selection] = None
-    return {name: tuple(selections) for name, selections in wanted.items()}

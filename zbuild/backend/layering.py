@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # How many times its price a checkpoint must be worth: the less likely that the next build begins right there, the more.
 # Of a build from nothing, checkpoints take a tenth at most; what leads to the first COPY is looked at more kindly.
-_ANYWHERE, _BEFORE_CONTEXT, _WHERE_EDITED = 10.0, 4.0, 1.0
+_ANYWHERE, _BEFORE_CONTEXT, _WHERE_LIKELY = 10.0, 4.0, 1.0
 
 # A file takes as long to commit as that many bytes (buildah, containers/storage with overlay): only the order counts.
 _FILE = 25_000
@@ -55,8 +55,8 @@ class Checkpointing:
         return False
 
     def _times(self, done: int) -> float:
-        if done == self._layering.edited:
-            return _WHERE_EDITED
+        if done in self._layering.likely:
+            return _WHERE_LIKELY
         following = self._steps[done]
         return _BEFORE_CONTEXT if isinstance(following, CopyStep) and takes_from_context(following) else _ANYWHERE
 

@@ -69,15 +69,15 @@ class Layering:
     """After which steps a stage's files are to be kept as checkpoints; `keys` names them after each step.
 
     `all`: after every step. `auto`: where it pays. On this machine one more commit costs `price` seconds, and each byte
-    that is written to it `per_byte`. `edited` is the step, from 0, before which the next build is likely to begin,
-    since this one differs there from the last (None: unknown).
+    that is written to it `per_byte`. After so many steps as `likely` has, others are likely to begin: this stage, since
+    it differs there from the last time, or other stages, which part with it there.
     """
 
     mode: Literal["auto", "all", "none"] = "none"
     keys: tuple[str, ...] = ()
     price: float = 0.1
     per_byte: float = 4e-9
-    edited: int | None = None
+    likely: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
