@@ -99,6 +99,21 @@ def test_only_the_bases_that_are_named_move(on_base: Monorepo, bases: BaseRegist
     assert (ended.code, "there is no base 'apl' to lock\n  hint: did you mean 'api'?" in ended.stderr) == (2, True)
 
 
+def test_what_is_locked_for_other_platforms_stays(on_base: Monorepo, bases: BaseRegistry, base_name: str) -> None:
+    one = bases.push("one", base_name)
+    lock(on_base)
+    other = text(on_base).replace("linux/amd64", "linux/s390x").partition("bases:\n")[2].split("\n", 1)[1]
+    on_base.write("zbuild.lock", text(on_base) + other)
+    assert on_base.zbuild("lock", "--check").code == 0
+    assert lock(on_base) == ["zbuild.lock is up to date"]
+    two = bases.push("two", base_name)
+    base = f"{bases.address}/{base_name}"
+    assert lock(on_base, "--update") == [
+        f"moved    {base} {platform} {one} -> {two}" for platform in ("linux/amd64", "linux/s390x")
+    ]
+    assert lock(on_base, "--platform", "linux/arm64") == [f"added    {base} linux/arm64 {two}"]
+
+
 def test_nothing_is_written_when_a_base_is_not_to_be_had(
     on_base: Monorepo, bases: BaseRegistry, base_name: str
 ) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option("--update", is_flag=True, help="Ask registries again for the bases named, or for all.")
 @click.option("--check", is_flag=True, help="Write nothing, ask nobody; fail when bases are missing or not used.")
-@with_build_options("build_args", "contexts", "detect", "runtime", "wait")
+@with_build_options("build_args", "contexts", "platforms", "detect", "runtime", "wait")
 @with_workspace
 def command(workspace: Workspace, names: tuple[str, ...], options: BuildOptions, *, update: bool, check: bool) -> None:
     """Write the digests of base images to zbuild.lock.
@@ -37,7 +37,8 @@ def command(workspace: Workspace, names: tuple[str, ...], options: BuildOptions,
     the digest that its reference means. Builds then take that image, whatever its tag has become since, and ask no
     registry. Those whose bases are not in it say so, and fail with --locked.
 
-    A NAME is an image of the workspace, or a reference.
+    A NAME is an image of the workspace, or a reference. What is locked for other platforms than those that are built
+    here stays; --platform adds some.
     """
     if names and not update:
         raise UsageError("usage", "names say what to update", hint="add --update")
