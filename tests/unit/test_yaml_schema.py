@@ -8,11 +8,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from zbuild.base.diagnostic import Diagnostics
-from zbuild.frontend.not_yet import refuse_keys
 from zbuild.frontend.zimagefile.steps import _LOWER, ACTIONS
 from zbuild.model import mounts
 from zbuild.model.project import ImageFormat, ImageSpec
-from zbuild.syntax.nodes import Mapping, Scalar
 from zbuild.syntax.schema import SUPPORTED_KEYWORDS, check_schema, read_schema
 from zbuild.syntax.yaml_reader import read_yaml
 
@@ -95,9 +93,8 @@ def test_a_stage_and_a_file_share_their_keys():
 def test_an_image_has_the_model_s_fields_and_a_zimagefile_s_keys():
     model = {field.name for field in fields(ImageSpec)} - {"name", "definition", "span"}
     inline = set(read_schema("zimagefile")["properties"]) - {"version"}
-    later = {"squash"}
     gone = {"matrix", "extends", "name"}  # done with before there is an image
-    assert _properties("zbuild", "image") == model | inline | later | gone
+    assert _properties("zbuild", "image") == model | inline | gone
 
 
 def test_enumerations_are_the_model_s():
@@ -109,13 +106,6 @@ def test_enumerations_are_the_model_s():
 def test_cache_mounts_take_what_the_model_has():
     model = {field.name for field in fields(mounts.CacheMount)} - {"mode", "uid", "gid", "source", "path"}
     assert _properties("zimagefile", "cacheMount") == model
-
-
-def test_what_is_not_done_yet_is_in_the_schemas():
-    problems = Diagnostics()
-    known = sorted(_properties("zbuild", "image"))
-    refuse_keys(Mapping(tuple((Scalar(key), Scalar("x")) for key in known)), problems)
-    assert [item.message.split("'")[1] for item in problems.items] == ["squash"]
 
 
 def _checked(text: str, name: str = "zimagefile"):

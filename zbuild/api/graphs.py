@@ -221,7 +221,15 @@ def _kept(kept: Any, codec: Codec) -> LoadedGraph | None:  # noqa: ANN401 - what
 
 def _name(reading: Reading, targets: Sequence[str], options: BuildOptions, *, checking: bool) -> str:
     times = (options.reproducible, os.environ.get(EPOCH_ARG, ""))
-    built = (options.target, options.platforms, options.detect, options.runtime)
+    built = (
+        options.target,
+        options.platforms,
+        options.labels,
+        options.annotations,
+        options.squash,
+        options.detect,
+        options.runtime,
+    )
     chosen = (options.build_args, options.contexts, *built, checking)
     overlay = (reading.overlay.files, reading.overlay.profiles, reading.overlay.settings)
     how = (zbuild.__version__, str(reading.root), reading.file, tuple(sorted(reading.variables.items())), overlay)
@@ -251,6 +259,7 @@ def _make(
         checking,
         reproducible=options.reproducible,
         epoch=os.environ.get(EPOCH_ARG, ""),
+        output=graph_types.OutputOptions(options.labels, options.annotations, options.squash),
     )
     graph = build_graph(project, files, targets, chosen)
     files.check_inline(project, {vertex.image for vertex in graph.vertices})

@@ -33,7 +33,7 @@ class BuildOptions:
     `attestations` (absolute, or relative to the workspace; "" for none).
     `reproducible` holds for all images that do not say themselves. `platforms` are what the targets are built for,
     before what build files say. `outputs` are where the targets are written to besides the store, by absolute
-    paths; `load`: into docker.
+    paths; `load`: into docker. `labels`, `annotations` and `squash` are for the targets, besides what build files say.
 
     `cache_from` and `cache_to` are remote caches to read from and to write to, in the place of those that build files
     name: folders, `s3://BUCKET/PREFIX` or repositories of registries. Entries older than `cache_ttl` seconds are not
@@ -67,6 +67,9 @@ class BuildOptions:
     cache_ttl: float = 0.0
     cache_read_only: bool = False
     platforms: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    annotations: tuple[tuple[str, str], ...] = ()
+    squash: bool = False
     outputs: tuple[Output, ...] = ()
     load: bool = False
 

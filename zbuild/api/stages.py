@@ -183,6 +183,7 @@ class StageRunner:
                 self._setup.backend.remove([result.image_id])
             return None
         self._setup.checkpoints.price.learn(result.commits)
+        result = self._squashed(described, order, result)
         seconds = time.monotonic() - started
         content = self._results.content(described, result.image_id, result.diff_ids)
         record = self._record(described, order, result, seconds, content)
@@ -234,6 +235,15 @@ class StageRunner:
             read_only=name not in self._setup.as_images,
         )
 
+    def _squashed(self, described: Described, order: StageBuild, result: StageResult) -> StageResult:
+        if not (described.vertex.output and described.vertex.settings.squash):
+            return result
+        from zbuild.api.squashing import own_root, squashed  # noqa: PLC0415 - few images are squashed
+
+        root = own_root(described, self._described)
+        base = pulled_base(root, self._results.base(root), self._setup.sources)
+        return squashed(self._setup.backend, order, result, base)
+
     def _images(self, described: Described) -> dict[str, str]:
         """Return the image ids behind the names that this stage's steps read files from."""
         vertex = described.vertex
@@ -279,6 +289,8 @@ class StageRunner:
     def _record(
         self, described: Described, order: StageBuild, result: StageResult, seconds: float, content: str
     ) -> Record:
+        # Annotations of an image are its children's, too, and squashed layers are not what others expect.
+        is_special = order.annotations or described.vertex.settings.squash
         return Record(
             key=order.key,
             static_key=described.static_key,
@@ -299,6 +311,5 @@ class StageRunner:
             created=time.time(),
             run_id=self._setup.checkpoints.run_id,
             content=content,
-            # Annotations of an image are its children's, too.
-            files_key="" if order.annotations or not order.steps else order.layering.keys[-1],
+            files_key="" if is_special or not order.steps else order.layering.keys[-1],
         )

@@ -93,6 +93,23 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         metavar="OS/ARCH[,...]",
         help="Build for these platforms; several make one image, a list of them.",
     ),
+    "labels": click.option(
+        "--label",
+        "labels",
+        callback=values.labels,
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Put a label on the targets' images.",
+    ),
+    "annotations": click.option(
+        "--annotation",
+        "annotations",
+        callback=values.pairs,
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="Annotate the manifests of the targets' images.",
+    ),
+    "squash": click.option("--squash", is_flag=True, help="Make one layer of all that is added to the targets' bases."),
     "target": click.option("--target", default="", metavar="STAGE", help="Build each image only up to this stage."),
     "backend": click.option(
         "--backend", default="", metavar="NAME", help="The backend to build with (also: ZBUILD_BACKEND)."
@@ -213,8 +230,10 @@ _BUILD: dict[str, Callable[[Any], Any]] = {
         "--no-wait", "wait", flag_value=False, default=True, help="Fail when another build holds the workspace."
     ),
 }
+IMAGE_OPTIONS = ("labels", "annotations", "squash")
 PLAN_OPTIONS = (
-    *("build_args", "contexts", "platforms", "target", "backend", "pull", "locked", "always", "no_cache"),
+    *("build_args", "contexts", "platforms", "target", *IMAGE_OPTIONS),
+    *("backend", "pull", "locked", "always", "no_cache"),
     *("cache_from", "cache_ttl", "reproducible", "detect", "runtime"),
 )
 DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.cli.notices import tell_event
-from zbuild.cli.options import DOCUMENT_OPTIONS, examples, with_build_options, with_workspace
+from zbuild.cli.options import DOCUMENT_OPTIONS, IMAGE_OPTIONS, examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
 @with_build_options(
-    *("build_args", "contexts", "platforms", "target", "backend", "reproducible", "detect", "runtime"),
+    *("build_args", "contexts", "platforms", "target", *IMAGE_OPTIONS, "backend", "reproducible", "detect", "runtime"),
     *DOCUMENT_OPTIONS,
     "wait",
 )

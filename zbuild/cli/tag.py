@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.cli.notices import tell_event
-from zbuild.cli.options import examples, with_build_options, with_workspace
+from zbuild.cli.options import IMAGE_OPTIONS, examples, with_build_options, with_workspace
 from zbuild.cli.values import image_names
 
 if TYPE_CHECKING:
@@ -25,7 +25,18 @@ if TYPE_CHECKING:
 @click.argument("image")
 @click.argument("names", nargs=-1, required=True, callback=image_names, metavar="NAME[:TAG]...")
 @with_build_options(
-    *("build_args", "contexts", "platforms", "target", "backend", "reproducible", "detect", "runtime", "wait")
+    *(
+        "build_args",
+        "contexts",
+        "platforms",
+        "target",
+        *IMAGE_OPTIONS,
+        "backend",
+        "reproducible",
+        "detect",
+        "runtime",
+        "wait",
+    )
 )
 @with_workspace
 def command(workspace: Workspace, image: str, names: tuple[str, ...], options: BuildOptions) -> None:

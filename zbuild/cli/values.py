@@ -141,6 +141,11 @@ def platforms(_context: click.Context, _param: click.Parameter, values: Sequence
         raise click.BadParameter(str(error)) from None
 
 
+def labels(_context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Take NAME=VALUE, and a bare NAME for one without a value, as docker does."""
+    return tuple((name, text or "") for name, text in map(_split, values))
+
+
 def outputs(context: click.Context, _param: click.Parameter, values: Sequence[str]) -> tuple[Output, ...]:
     """Read where images are to be written; paths are taken from the folder that zbuild starts in."""
     if not values:

@@ -8,7 +8,7 @@ import click
 
 from zbuild.base.errors import ZbuildError
 from zbuild.base.text import plural
-from zbuild.cli.options import examples, with_build_options, with_workspace
+from zbuild.cli.options import IMAGE_OPTIONS, examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@with_build_options("build_args", "contexts", "target", "backend", "detect", "runtime")
+@with_build_options("build_args", "contexts", "platforms", "target", *IMAGE_OPTIONS, "backend", "detect", "runtime")
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions) -> None:
     """Check that images in the store are whole, and what these build files give.

@@ -14,7 +14,7 @@ from zbuild.graph.images import Images
 from zbuild.graph.resolve import Resolver
 from zbuild.graph.select import select
 from zbuild.graph.topo import CycleError, order
-from zbuild.graph.types import FromVertex, Graph, ImageNode, Vertex
+from zbuild.graph.types import FromVertex, Graph, ImageNode, OutputOptions, Vertex
 from zbuild.model.ops import NOWHERE
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class GraphOptions:
     checking: bool = False
     reproducible: bool = False
     epoch: str = ""
+    output: OutputOptions = field(default_factory=OutputOptions)
 
 
 @dataclass(slots=True)

@@ -13,7 +13,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.graph.instance import Instance, global_args, wants_target
 from zbuild.graph.names import StageNames, by_tag
 from zbuild.graph.platforms import own_platforms, wanted_platform, with_stage_facts
-from zbuild.graph.types import Settings
+from zbuild.graph.types import OutputOptions, Settings
 from zbuild.model.definition import NestedBuild
 from zbuild.syntax.words import WordError
 
@@ -51,6 +51,7 @@ class Images:
         self._shared = project.contexts
         self._contexts = options.contexts
         self._platforms = options.platforms
+        self._output = options.output
         self.asked: dict[str, str] = {}
         self._diagnostics = diagnostics
         self._by_name: dict[str, dict[Platform, Instance | None]] = {}
@@ -227,13 +228,16 @@ class Images:
             definition=definition,
             platform=platform,
             args=args,
-            settings=_settings(spec, self._epoch_of(spec.reproducible, args, spec.span)),
+            settings=_settings(spec, self._epoch_of(spec.reproducible, args, spec.span), self._given_for(spec)),
             after=spec.depends_on,
             target=_target_stage(definition, self.asked.get(spec.name) or spec.target),
             contexts=self._named_contexts(spec),
             platforms=self.platforms(spec.name),
         )
         return self._share(made)
+
+    def _given_for(self, spec: ImageSpec) -> OutputOptions:
+        return self._output if spec.name in self.asked else OutputOptions()
 
     def _can_build(self, name: str, definition: Definition) -> bool:
         """Say whether a definition is a container's; another is an error, if there is more to do than to check it."""
@@ -296,17 +300,22 @@ def _is_of(context: NamedContext, image: str) -> bool:
     return isinstance(context, NestedBuild) and context.image == image
 
 
-def _settings(spec: ImageSpec, epoch: int | None) -> Settings:
+def _merged(pairs: Pairs, given: Pairs) -> Pairs:
+    return tuple(sorted({**dict(pairs), **dict(given)}.items()))
+
+
+def _settings(spec: ImageSpec, epoch: int | None, given: OutputOptions) -> Settings:
     return Settings(
         format=spec.format,
         retries=spec.retries,
         cache_mounts=spec.cache_mounts,
         no_cache=spec.no_cache,
-        labels=spec.labels,
-        annotations=spec.annotations,
+        labels=_merged(spec.labels, given.labels),
+        annotations=_merged(spec.annotations, given.annotations),
         pull=spec.pull,
         epoch=epoch,
         secrets=spec.secrets,
         ssh=spec.ssh,
         layers=spec.layers,
+        squash=spec.squash or given.squash,
     )

@@ -54,7 +54,7 @@ VertexSource: TypeAlias = FromReference | FromVertex | FromFolder | GitOrigin
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an image asks of all its stages; `labels` and `annotations` go to its output alone.
+    """What an image asks of all its stages; `labels`, `annotations` and `squash` are for its output alone.
 
     `epoch` is the time that all files and the image itself bear, None for that of the build.
     """
@@ -70,6 +70,16 @@ class Settings:
     secrets: Secrets = ()
     ssh: Agents = ()
     layers: Literal["auto", "all", "none"] = "auto"
+    squash: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """What the command line asks of the targets' images, besides what their build files do."""
+
+    labels: Pairs = ()
+    annotations: Pairs = ()
+    squash: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,6 +53,7 @@ class ImageSpec:
     secrets: Secrets = ()
     ssh: Agents = ()
     layers: LayersMode = "auto"
+    squash: bool = False
     span: Span = field(default=NOWHERE, compare=False)
 
 

@@ -113,6 +113,7 @@ def material(vertex: Vertex, evaluation: Evaluation, base: str | Pending, backen
     items.extend(Item("config", what, value) for what, value in config_items(evaluation.config))
     if vertex.output:
         items.extend(Item("config", f"annotation {name}", value) for name, value in vertex.settings.annotations)
+        items.extend([Item("config", "squash", "one layer")] if vertex.settings.squash else [])
     return Material(tuple(items), tuple(ends))
 
 

@@ -11,7 +11,6 @@ from zbuild.base.reference import ReferenceError as BadReferenceError
 from zbuild.base.reference import normalise
 from zbuild.frontend.buildfile.contexts import image_contexts
 from zbuild.frontend.buildfile.inline import inline_keys
-from zbuild.frontend.not_yet import refuse_keys
 from zbuild.frontend.paths import leads_out, workspace_path
 from zbuild.model.project import ImageSpec
 from zbuild.syntax.nodes import Mapping
@@ -57,7 +56,6 @@ class ImageSource:
 
 def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: ImageSource) -> ImageSpec:
     """Return an image; what is wrong with it is noted."""
-    refuse_keys(node, source.diagnostics)
     settings = defaults.with_node(node, source.diagnostics)
     return ImageSpec(
         name=name.text,
@@ -82,6 +80,7 @@ def lower_image(name: Scalar, node: Mapping, defaults: ImageSettings, source: Im
         ssh=settings.ssh,
         layers=settings.layers,
         contexts=image_contexts(node, source.folder, source.folders, source.diagnostics),
+        squash=node.flag("squash"),
         span=name.span,
     )
 
