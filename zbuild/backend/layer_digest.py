@@ -7,6 +7,7 @@ it does not matter where a stage was committed on its way.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -109,7 +110,7 @@ def _described(file: bytes, info: os.stat_result) -> bytes:
     if kind == stat.S_IFREG:
         content = hash_file(file).digest
     elif kind == stat.S_IFLNK:
-        content = os.readlink(file)  # noqa: PTH115 - pathlib knows no bytes
+        content = xxh(os.readlink(file)).encode()  # noqa: PTH115 - pathlib knows no bytes
     elif kind in (stat.S_IFCHR, stat.S_IFBLK):
         if kind == stat.S_IFCHR and info.st_rdev == 0:
             return _REMOVED
@@ -121,8 +122,8 @@ def _described(file: bytes, info: os.stat_result) -> bytes:
 
 def _xattrs(file: bytes) -> tuple[tuple[str, bytes], ...]:
     """Return a file's extended attributes by name, without the kernel's notes on layers."""
-    names = os.listxattr(file, follow_symlinks=False)
-    return tuple((name, os.getxattr(file, name, follow_symlinks=False)) for name in sorted(names) if _is_meant(name))
+    names = sorted(filter(_is_meant, _xattr_names(file)))
+    return tuple((name, os.getxattr(file, name, follow_symlinks=False)) for name in names)
 
 
 def _is_meant(name: str) -> bool:
@@ -131,9 +132,17 @@ def _is_meant(name: str) -> bool:
 
 
 def _is_opaque(file: bytes) -> bool:
-    names = os.listxattr(file, follow_symlinks=False)
-    return any(name == f"{_overlay_prefix(name)}opaque" for name in names if _overlay_prefix(name))
+    return any(name == f"{prefix}opaque" for name in _xattr_names(file) if (prefix := _overlay_prefix(name)))
 
 
 def _overlay_prefix(name: str) -> str:
     return next((prefix for prefix in _OVERLAY if name.startswith(prefix)), "")
+
+
+def _xattr_names(file: bytes) -> list[str]:
+    try:
+        return os.listxattr(file, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return []
+        raise
