@@ -155,3 +155,19 @@ def test_a_base_of_a_registry_counts_by_what_it_is(
         repo.build("app", "--reproducible", "--pull=missing")
     results = [built(Monorepo(tmp_path / f"checkout{number}", {})) for number in (0, 1)]
     assert results[0]["app"] == results[1]["app"]
+
+
+def test_squashed_images_are_reproducible_and_leave_others_alone(tmp_path: Path, storage: Storage) -> None:
+    repo = checkout(tmp_path / "one", storage, 0o022, 1_500_000_000)
+    repo.write("two/Dockerfile", "FROM t/base:1 AS below\nRUN echo a > /a\nFROM below\nRUN echo b > /b\n")
+    more = "  high: {context: two, tags: [t/high]}\n  flat: {context: two, tags: [t/flat], squash: true}\n"
+    repo.write("zbuild.yaml", (repo.root / "zbuild.yaml").read_text() + more)
+    for jobs in ("-j1", "-j8"):
+        repo.build("high", "flat", "--reproducible", jobs, "-B")
+        results = built(repo)
+        assert results["flat"] != results["high"]
+        named = storage.images()
+        assert named["localhost/t/high:latest"] == results["high"][0]
+        assert named["localhost/t/flat:latest"] == results["flat"][0]
+    repo.build("high", "flat", "--reproducible", "-B")
+    assert built(repo) == results

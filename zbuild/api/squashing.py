@@ -54,7 +54,8 @@ def squashed(backend: Backend, order: StageBuild, result: StageResult, base: Bas
         raise BackendError("cannot-squash", f"cannot squash {order.stage}: {error}") from error
     except OSError as error:
         raise system_error(error, f"cannot squash {order.stage}") from error
-    backend.remove([result.image_id])
+    if not backend.images().get(result.image_id):  # reproducibly built, it can be that of another stage
+        backend.remove([result.image_id])
     return replace(
         result,
         image_id=image_id,

@@ -97,9 +97,8 @@ class Container:
 
     def set_times(self, epoch: int) -> None:
         """Let all that was changed in it so far bear one time, as it will in the image. Raises OSError."""
-        changed = self._engine.store.layer_folder(self._stored.layer)
-        if changed:
-            set_times(bytes(changed), self.root, epoch)
+        if self._engine.facts.driver == "overlay":
+            set_times(bytes(self.upper), self.root, epoch)
 
     @contextmanager
     def lent(self) -> Iterator[None]:

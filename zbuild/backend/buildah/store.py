@@ -117,13 +117,8 @@ class Store:
         Raises ImageGoneError.
         """
         layers = list(layers_of(self.image(image_id), self.layers()))
-        folders = [self.layer_folder(layer.id) for layer in reversed(layers)]
-        return [folder for folder in folders if folder] if all(folders) else []
-
-    def layer_folder(self, layer: str) -> Path | None:
-        """Return what holds a layer's own files, None where this driver has no such folder."""
-        folder = self.graphroot / self.driver / layer / "diff"
-        return folder if self.driver == "overlay" and folder.is_dir() else None
+        folders = [self.graphroot / self.driver / layer.id / "diff" for layer in reversed(layers)]
+        return folders if self.driver == "overlay" and all(folder.is_dir() for folder in folders) else []
 
     def container_folder(self, container_id: str) -> Path:
         """Return where what is known of a working container is kept."""
