@@ -283,3 +283,19 @@ def test_prune_of_a_remote_cache(one: Machine, cache: Path) -> None:
     assert _records(cache) == []
     with pytest.raises(UsageError, match="keeps its room itself"):
         prune_remote("registry.example/cache", PruneChoices())
+
+
+def test_the_next_place_is_asked_when_the_first_has_nothing_good(one: Machine, two: Machine, cache: Path) -> None:
+    good = f"{cache}-2"
+    one.build("other", cache_to=(str(cache), good))
+    _damage(_records(cache))
+    assert two.plan("other", cache_from=(str(cache), good))["other"] == ("pulled", f"from {good}")
+    assert two.build("other", cache_from=(str(cache), good), cache_to=()) == {"other/0": "pulled"}
+
+
+def test_what_was_found_by_its_inputs_is_cached_from_then_on(one: Machine, two: Machine) -> None:
+    one.build()
+    two.write("source.txt", "2")
+    two.build("app")
+    assert set(two.build("app").values()) == {"cached"}
+    assert set(two.build("app", cache_from=(), cache_to=()).values()) == {"cached"}

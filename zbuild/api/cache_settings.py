@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from zbuild.model.caches import CachePlace, CacheSettings
 
 
-def effective(chosen: CacheSettings, options: BuildOptions, root: Path, *, only_look: bool = False) -> CacheSettings:
+def effective(chosen: CacheSettings, options: BuildOptions, root: Path) -> CacheSettings:
     """Return the settings of a run; relative folders among the options' places are relative to `root`.
 
-    With `only_look` nothing is written. Raises UsageError for what is no place.
+    Raises UsageError for what is no place.
     """
     if options.cache_from:
         chosen = replace(chosen, sources=_places(options.cache_from, root))
@@ -27,7 +27,7 @@ def effective(chosen: CacheSettings, options: BuildOptions, root: Path, *, only_
         chosen = replace(chosen, targets=_places(options.cache_to, root))
     if options.cache_ttl:
         chosen = replace(chosen, ttl=options.cache_ttl)
-    return replace(chosen, targets=()) if only_look or options.cache_read_only else chosen
+    return replace(chosen, targets=()) if options.cache_read_only else chosen
 
 
 def _places(texts: Sequence[str], root: Path) -> tuple[CachePlace, ...]:

@@ -26,7 +26,9 @@ class Remote(Protocol):
         """Return the records of those stages whose results are found, and where."""
         ...
 
-    def find_result(self, described: Described, record_of: Callable[[str], Record]) -> tuple[Record, str] | None:
+    def find_result(
+        self, described: Described, key: str, record_of: Callable[[str], Record]
+    ) -> tuple[Record, str] | None:
         """Return the record of a stage whose inputs have come to something, and where it is; None without one."""
         ...
 
@@ -79,7 +81,7 @@ class NoRemoteCache:
         """Find nothing."""
         return {}
 
-    def find_result(self, described: Described, record_of: Callable[[str], Record]) -> None:
+    def find_result(self, described: Described, key: str, record_of: Callable[[str], Record]) -> None:
         """Find nothing."""
 
     def prefetch(self, records: Iterable[Record]) -> None:

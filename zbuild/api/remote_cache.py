@@ -74,9 +74,11 @@ class RemoteCache:
         """Return the records of those stages whose results are found, and where. Raises InterruptedBuildError."""
         return {} if self._given_up else self._puller.find(names, decisions)
 
-    def find_result(self, described: Described, record_of: Callable[[str], Record]) -> tuple[Record, str] | None:
+    def find_result(
+        self, described: Described, key: str, record_of: Callable[[str], Record]
+    ) -> tuple[Record, str] | None:
         """Return the record of a stage whose inputs have come to something, and where it is; None without one."""
-        return None if self._given_up else self._puller.find_result(described, record_of)
+        return None if self._given_up else self._puller.find_result(described, key, record_of)
 
     def prefetch(self, records: Iterable[Record]) -> None:
         """Begin to fetch the layers of found records, which are about to be loaded."""

@@ -46,7 +46,7 @@ class Found:
 class Puller:
     """Reads from stores, the first that has something; `folder` is a place for layers on their way.
 
-    `refused` are the keys and diff ids of what is of no use, wherever it is.
+    `refused` are the keys and diff ids of what is damaged somewhere, and to be replaced.
     """
 
     def __init__(
@@ -61,6 +61,7 @@ class Puller:
         ttl: float = 0.0,
     ) -> None:
         self.refused: set[str] = set()
+        self._useless: set[str] = set()
         self._stores = stores
         self._keys = keys
         self._backend = backend
@@ -76,31 +77,36 @@ class Puller:
 
     def find(self, names: Sequence[str], decisions: Mapping[str, Decision]) -> dict[str, tuple[Record, str]]:
         """Look for the results of stages, all at once; return their records and the names of the stores."""
-        keys = {name: key for name in names if (key := self._key(name, decisions))}
+        described = {other: decision.described for other, decision in decisions.items()}
+        keys = {name: key for name in names if (key := self._key(name, decisions, described))}
         asked = {name: self._ask(key) for name, key in keys.items()}
         found = {name: self._transfers.result(future) for name, future in asked.items()}
         return {
-            name: (self._recorded(decisions[name].described, item), item.store.name)
+            name: (self._recorded(described[name], item, decisions[name].key), item.store.name)
             for name, item in found.items()
-            if item is not None and item.key not in self.refused
+            if item is not None and item.key not in self._useless
         }
 
-    def find_result(self, described: Described, record_of: Callable[[str], Record]) -> tuple[Record, str] | None:
-        """Look for the result of a stage whose inputs have come to something; None when there is none."""
+    def find_result(
+        self, described: Described, key: str, record_of: Callable[[str], Record]
+    ) -> tuple[Record, str] | None:
+        """Look for the result of a stage whose inputs have come to something; None when there is none.
+
+        `key` is what its record is kept under here.
+        """
         if not pending(described.items):  # it was looked for when the build was planned
             return None
         try:
-            key = shared_key(self._keys.resolved(described, record_of))
+            shared = shared_key(self._keys.resolved(described, record_of))
         except NotSharedError:
             return None
-        item = self._transfers.result(self._ask(key))
-        if item is None or key in self.refused:
+        item = self._transfers.result(self._ask(shared))
+        if item is None or shared in self._useless:
             return None
-        return self._recorded(described, item), item.store.name
+        return self._recorded(described, item, key), item.store.name
 
-    def _key(self, name: str, decisions: Mapping[str, Decision]) -> str:
+    def _key(self, name: str, decisions: Mapping[str, Decision], described: Mapping[str, Described]) -> str:
         """Return the key to look for: what the inputs came to, where that is known; "" where there is none."""
-        described = {other: decision.described for other, decision in decisions.items()}
         read = pending(described[name].items)
         records = {wanted.vertex: decisions[wanted.vertex].record for wanted in read}
         try:
@@ -136,16 +142,17 @@ class Puller:
                 return Found(entry, key, store)
         return None
 
-    def _recorded(self, described: Described, found: Found) -> Record:
-        """Return the record that a shared one is here."""
+    def _recorded(self, described: Described, found: Found, key: str) -> Record:
+        """Return the record that a shared one is here, under the key that its inputs came to; "": not known here."""
         entry = found.entry
-        self._found[entry.key] = found
+        key = key or entry.key
+        self._found[key] = found
         results = iter(entry.results)
         told = tuple(
             (item.instruction, what(item.what, item.value), _told(item.value, results)) for item in described.items
         )
         return Record(
-            key=entry.key,
+            key=key,
             static_key=described.static_key,
             own_key=described.own_key,
             stage=described.vertex.id,
@@ -190,6 +197,7 @@ class Puller:
         """Note what is of no use, for it not to be pulled again, and to be replaced by what is built instead."""
         with self._lock:
             layers = [diff_id for diff_id in found.entry.diff_ids if _has_failed(self._layers.get(diff_id))]
+            self._useless |= {*found.entry.keys}
             self.refused |= {*found.entry.keys, *layers}
         if isinstance(error, RegistryError) and not isinstance(error, MissingLayerError):
             found.store.fail(error)

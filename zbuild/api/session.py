@@ -143,7 +143,7 @@ class Session:
         from zbuild.api.cache_settings import effective  # noqa: PLC0415 - few builds have remote caches
         from zbuild.api.remote_cache import RemoteCache  # noqa: PLC0415 - likewise
 
-        settings = effective(chosen, options, self.root, only_look=self._only_look)
+        settings = effective(chosen, options, self.root)
         memory = self.records.memory
         self.remote = RemoteCache(settings, self.sources, self.backend, self._folder, memory, self._notice)
 

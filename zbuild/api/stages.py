@@ -107,7 +107,7 @@ class StageRunner:
             with lock:
                 finished = (
                     self._reuse(name, key, started)
-                    or self._pull_result(name, described, started)
+                    or self._pull_result(name, described, key, started)
                     or self._build_in_turn(name, described, key, started)
                 )
             if finished is not None:
@@ -135,11 +135,11 @@ class StageRunner:
         self._setup.emit(StageFinished(name, "cached", seconds, reason, record.image_id))
         return Finished(record, "cached", seconds, reason)
 
-    def _pull_result(self, name: str, described: Described, started: float) -> Finished | None:
+    def _pull_result(self, name: str, described: Described, key: str, started: float) -> Finished | None:
         """Pull what another machine came to with what this stage reads; None when there is no such result."""
         if name in self._setup.again:
             return None
-        found = self._setup.remote.find_result(described, self._results.__getitem__)
+        found = self._setup.remote.find_result(described, key, self._results.__getitem__)
         if found is None:
             return None
         try:

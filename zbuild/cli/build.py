@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 _OWN_OPTIONS = (
-    *("cache_to", "cache_read_only", "layers", "jobs", "keep_going"),
+    *("layers", "jobs", "keep_going"),
     *("secrets", "agents", "tags", "outputs", "load", "push", *DOCUMENT_OPTIONS, "wait"),
 )
 

@@ -234,7 +234,7 @@ IMAGE_OPTIONS = ("labels", "annotations", "squash")
 PLAN_OPTIONS = (
     *("build_args", "contexts", "platforms", "target", *IMAGE_OPTIONS),
     *("backend", "pull", "locked", "always", "no_cache"),
-    *("cache_from", "cache_ttl", "reproducible", "detect", "runtime"),
+    *("cache_from", "cache_to", "cache_ttl", "cache_read_only", "reproducible", "detect", "runtime"),
 )
 DOCUMENT_OPTIONS = ("provenance", "sbom", "attestations")
 CACHE_OPTIONS = ("build_args", "contexts", "platforms", "backend", "reproducible", "detect", "runtime")
