@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -228,3 +229,34 @@ def test_each_platform_is_verified_and_so_are_the_tags_of_the_list(repo: Monorep
     ended = repo.zbuild("verify", "api")
     assert ended.code == 1
     assert "localhost/t/api:1 is another image" in ended.stdout + ended.stderr
+
+
+def test_half_a_list_of_a_run_that_was_killed_is_made_anew(repo: Monorepo, storage: Storage) -> None:
+    repo.build()
+    made = json.loads(storage.buildah("manifest", "inspect", "localhost/t/api:1"))
+    storage.buildah("manifest", "remove", "localhost/t/api:1", made["manifests"][1]["digest"])
+    repo.build("--no-wait")
+    assert json.loads(storage.buildah("manifest", "inspect", "localhost/t/api:1")) == made
+
+
+def test_plans_and_explanations_tell_of_platforms(repo: Monorepo) -> None:
+    assert f"api@{FOREIGN} " in repo.zbuild("plan", "api").stdout
+    assert f"api ({FOREIGN}) " in repo.zbuild("plan", "api", "--platform", FOREIGN).stdout
+    told = json.loads(repo.zbuild("explain", "api", "--format", "json").stdout)["stages"]
+    assert {stage["name"]: stage["platform"] for stage in told}[f"api/cross@{FOREIGN}"] == HOST
+    assert FOREIGN in repo.zbuild("graph", "api").stdout
+
+
+def test_a_build_that_is_killed_tags_nothing(repo: Monorepo, storage: Storage) -> None:
+    repo.write("api/Dockerfile", DOCKERFILE.replace("RUN echo tool", "RUN sleep 30; echo tool"))
+    repo.build("base")
+    process = repo.start("build", "api")
+    deadline = time.monotonic() + 60
+    while not storage.containers() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.kill()
+    process.communicate(timeout=60)
+    assert names(storage) == {"localhost/t/base:1"}
+    repo.write("api/Dockerfile", DOCKERFILE)
+    assert repo.build("api")
+    assert "localhost/t/api:1" in names(storage)

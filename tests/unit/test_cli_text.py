@@ -95,6 +95,7 @@ def test_explain_as_json_keeps_all_there_is() -> None:
     assert told["image"] == "api"
     assert told["stages"][0] == {
         "name": "base",
+        "platform": "",
         "action": "cached",
         "reason": "up to date",
         "steps": 0,

@@ -27,6 +27,7 @@ def explain_stages(graph: Graph, session: Session) -> tuple[StageExplanation, ..
             tuple(part for change in decision.changes for part in _by_file(change, session)),
             len(decision.described.evaluation.steps),
             decision.done,
+            str(decision.described.vertex.platform),
         )
         for name, decision in decisions.items()
     )

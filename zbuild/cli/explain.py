@@ -11,6 +11,7 @@ import click
 from zbuild.base.text import checkpoint_text
 from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
+from zbuild.cli.plan import shown_stage
 from zbuild.report.clean import one_line, printable
 
 if TYPE_CHECKING:
@@ -48,16 +49,17 @@ def explain_text(stages: Sequence[StageExplanation]) -> str:
     lines: list[str] = []
     for stage in stages:
         reason = printable(one_line(stage.reason + checkpoint_text(stage.done, stage.steps)))
-        lines.append(f"{stage.id}: {stage.action}" + (f": {reason}" if reason else ""))
+        lines.append(f"{shown_stage(stage.id, stage.platform)}: {stage.action}" + (f": {reason}" if reason else ""))
         lines += _change_lines(stage.changes)
     return "\n".join(lines)
 
 
 def explain_json(image: str, stages: Sequence[StageExplanation]) -> str:
-    """Return `{"image": NAME, "stages": [{name, action, reason, steps, done, changes}]}`."""
+    """Return `{"image": NAME, "stages": [{name, platform, action, reason, steps, done, changes}]}`."""
     told = [
         {
             "name": stage.id,
+            "platform": stage.platform,
             "action": stage.action,
             "reason": stage.reason,
             "steps": stage.steps,

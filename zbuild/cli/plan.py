@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from zbuild.base.platform import host_platform
 from zbuild.base.text import checkpoint_text, duration_text, plural
 from zbuild.cli.notices import tell_notices
 from zbuild.cli.options import PLAN_OPTIONS, examples, format_option, with_build_options, with_workspace
@@ -78,7 +79,14 @@ def plan_json(plan: Plan) -> str:
 
 def _row(stage: PlannedStage) -> tuple[str, str, str, str]:
     seconds = "" if stage.seconds is None or stage.action == "cached" else duration_text(stage.seconds)
-    return stage.action, stage.id, seconds, printable(one_line(stage.reason + checkpoint_text(stage.done, stage.steps)))
+    name = shown_stage(stage.id, stage.platform)
+    return stage.action, name, seconds, printable(one_line(stage.reason + checkpoint_text(stage.done, stage.steps)))
+
+
+def shown_stage(name: str, platform: str) -> str:
+    """Return a stage's name, with its platform where that is neither in the name nor this machine's."""
+    told = platform in ("", str(host_platform())) or name.endswith(f"@{platform}")
+    return name if told else f"{name} ({platform})"
 
 
 def _totals(plan: Plan) -> str:

@@ -13,6 +13,7 @@ from zbuild.base.text import did_you_mean
 from zbuild.graph.instance import Instance, global_args, wants_target
 from zbuild.graph.names import StageNames, by_tag
 from zbuild.graph.platforms import own_platforms, wanted_platform, with_stage_facts
+from zbuild.graph.settings import image_settings
 from zbuild.graph.types import OutputOptions, Settings
 from zbuild.model.definition import NestedBuild
 from zbuild.syntax.words import WordError
@@ -228,7 +229,7 @@ class Images:
             definition=definition,
             platform=platform,
             args=args,
-            settings=_settings(spec, self._epoch_of(spec.reproducible, args, spec.span), self._given_for(spec)),
+            settings=image_settings(spec, self._epoch_of(spec.reproducible, args, spec.span), self._given_for(spec)),
             after=spec.depends_on,
             target=_target_stage(definition, self.asked.get(spec.name) or spec.target),
             contexts=self._named_contexts(spec),
@@ -298,24 +299,3 @@ def _target_stage(definition: Definition, asked: str) -> str:
 
 def _is_of(context: NamedContext, image: str) -> bool:
     return isinstance(context, NestedBuild) and context.image == image
-
-
-def _merged(pairs: Pairs, given: Pairs) -> Pairs:
-    return tuple(sorted({**dict(pairs), **dict(given)}.items()))
-
-
-def _settings(spec: ImageSpec, epoch: int | None, given: OutputOptions) -> Settings:
-    return Settings(
-        format=spec.format,
-        retries=spec.retries,
-        cache_mounts=spec.cache_mounts,
-        no_cache=spec.no_cache,
-        labels=_merged(spec.labels, given.labels),
-        annotations=_merged(spec.annotations, given.annotations),
-        pull=spec.pull,
-        epoch=epoch,
-        secrets=spec.secrets,
-        ssh=spec.ssh,
-        layers=spec.layers,
-        squash=spec.squash or given.squash,
-    )

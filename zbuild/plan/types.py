@@ -70,3 +70,4 @@ class StageExplanation:
     changes: tuple[Change, ...] = ()
     steps: int = 0
     done: int = 0
+    platform: str = ""

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from zbuild.backend.process import Runner
 
 # buildah and skopeo try again by themselves when a connection fails, but not when a registry says that it is busy.
-PAUSES = (1.0, 2.0, 4.0)
+PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 def call_registry(runner: Runner, command: Command, what: str, place: str) -> None:
