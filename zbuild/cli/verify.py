@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @with_build_options("build_args", "contexts", "platforms", "target", *IMAGE_OPTIONS, "backend", "detect", "runtime")
 @with_workspace
 def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOptions) -> None:
-    """Check that images in the store are whole, and what these build files give.
+    """Check that images are whole, and what these build files give.
 
     Whole is an image whose configuration is what its id says, and whose layers, read from the disk file by file, are
     what their digests say. It is what the build files give when its record has the key that they have now, with the
