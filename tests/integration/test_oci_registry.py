@@ -485,3 +485,16 @@ def test_an_answer_without_end_is_not_read_to_it(client: Registry, registry: str
     endless = Fault(200, body=bytes(9 << 20))
     with run_faulty(registry, lambda *_: endless) as faulty, pytest.raises(DamagedError, match="has no end"):
         client.tags(at(faulty, name))
+
+
+def test_one_connection_serves_many_questions(client: Registry, registry: str, name: str) -> None:
+    ports: set[int] = set()
+    with run_faulty(registry, lambda *_: 0, ports=ports) as faulty:
+        put = put_image(client, at(faulty, name))
+        for number in range(5):
+            assert not client.has_blob(at(faulty, name), sha256_digest(b"%d" % number))
+            assert client.head_manifest(at(faulty, name)) == put
+        with pytest.raises(NotInRegistryError):
+            client.manifest(at(faulty, name, "none"))
+        client.tags(at(faulty, name))
+    assert len(ports) <= 2  # the first one asks whether there is TLS

@@ -45,6 +45,7 @@ class _Server(ThreadingHTTPServer):
         self.fault = fault
         self.headers = headers
         self.ended = threading.Event()
+        self.ports: set[int] = set()
 
     def handle_error(self, *_: object) -> None:
         """Say nothing: clients that hang up are what is tested."""
@@ -57,6 +58,7 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_any(self) -> None:
         if self.server.headers is not None:
             self.server.headers.append(self.headers)
+        self.server.ports.add(self.client_address[1])
         chosen = self.server.fault(self.command, self.path)
         fault = Fault(chosen) if isinstance(chosen, int) else chosen
         self.server.ended.wait(fault.hang)
@@ -120,13 +122,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def run_faulty(
-    registry: str, fault: Callable[[str, str], int | Fault], headers: list[Message] | None = None
+    registry: str,
+    fault: Callable[[str, str], int | Fault],
+    headers: list[Message] | None = None,
+    ports: set[int] | None = None,
 ) -> Iterator[str]:
     """Serve what `registry` does; yields `host:port`. `fault` (method, path) returns a Fault, or just a status.
 
-    The headers of all requests are added to `headers`.
+    The headers of all requests are added to `headers`, the clients' ports to `ports`: one for each connection.
     """
     server = _Server(registry, fault, headers)
+    server.ports = server.ports if ports is None else ports
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

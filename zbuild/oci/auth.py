@@ -53,7 +53,8 @@ class Authorizer:
     def __init__(self, credentials: FindCredentials, call: Callable[[Request, str], Answer]) -> None:
         self._credentials = credentials
         self._call = call
-        self._lock = threading.Lock()
+        self._guard = threading.Lock()
+        self._locks: dict[tuple[str, tuple[str, ...]], threading.Lock] = {}
         self._passes: dict[tuple[str, tuple[str, ...]], _Pass] = {}
         self._challenges: dict[str, Challenge] = {}
 
@@ -67,7 +68,9 @@ class Authorizer:
 
         `refused` is the header that did not do. Raises RegistryError when the authorization server refuses.
         """
-        with self._lock:  # threads that are refused at the same time ask for one token
+        with self._guard:
+            lock = self._locks.setdefault((place.host, scopes), threading.Lock())
+        with lock:  # threads that are refused at the same time ask for one token
             again = self.known(place, scopes)
             if again and again != refused:
                 return again

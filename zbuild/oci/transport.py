@@ -71,25 +71,24 @@ class Transport:
         """As `call`, with one attempt: TransientError is for the caller to deal with."""
         with self.attempt(request) as response:
             body = self._read(request, response)
-            return Answer(response.status, _headers(response), body, _url(request, response))
+            return Answer(response.status, _headers(response), body, response.url or request.url)
 
     @contextmanager
     def attempt(self, request: Request) -> Iterator[urllib3.BaseHTTPResponse]:
         """Open an answer of an expected status for reading. Raises as `call_once`."""
         response = self._authorized(request)
-        done = False
         try:
-            if response.status not in request.expect:
-                told = self._read(request, response) if request.method != "HEAD" else b""
-                raise refused(request.what, request.place.domain, response.status, response.headers, told)
-            yield response
-            done = True
-        finally:
-            if done:
-                response.drain_conn()
-                response.release_conn()
+            if response.status in request.expect:
+                yield response
+                told = None
             else:
-                response.close()  # what is left unread must not be taken for the next answer
+                told = self._read(request, response)
+        except BaseException:
+            response.close()  # what is left unread must not be taken for the next answer
+            raise
+        _give_back(response)
+        if told is not None:
+            raise refused(request.what, request.place.domain, response.status, response.headers, told)
 
     def read(self, request: Request, response: urllib3.BaseHTTPResponse, size: int) -> bytes:
         """Read up to `size` bytes of an answer, b"" at its end. Raises TransientError when it breaks off."""
@@ -115,8 +114,7 @@ class Transport:
         if response.status != _UNAUTHORIZED:
             return response
         challenges = response.headers.getlist("WWW-Authenticate")
-        response.drain_conn()
-        response.release_conn()
+        _give_back(response)
         wanted = self._authorizer.answer(request.place, request.scopes, challenges, known, request.what)
         return self._send(request, wanted) if wanted else response
 
@@ -129,8 +127,7 @@ class Transport:
             location = response.headers.get("Location")
             if response.status not in _MOVED or not location:
                 return response
-            response.drain_conn()
-            response.release_conn()
+            _give_back(response)
             target = urljoin(url, location)
             if urlsplit(target).scheme != "https" and not _same_host(url, target) and not request.place.insecure:
                 raise RegistryError(
@@ -148,7 +145,7 @@ class Transport:
             if request.body is not None or request.method in ("POST", "PUT", "PATCH"):
                 headers["Content-Length"] = str(request.size)
             body = request.body() if request.body is not None else None
-            return self._connections.manager(url).request(
+            response = self._connections.manager(url).request(
                 *(request.method, url, body),
                 headers=headers,
                 timeout=urllib3.Timeout(connect=self._limits.connect, read=stall),
@@ -163,6 +160,8 @@ class Transport:
         finally:
             if body is not None:
                 body.close()
+        response.url = url  # urllib3 knows but the path
+        return response
 
     def _base(self, place: Place) -> str:
         """Return `https://host` or `http://host`: an insecure host is asked once which of them it is."""
@@ -185,7 +184,8 @@ class Transport:
                 raise
             return f"https://{place.host}"
         response.close()
-        return f"https://{place.host}" if response.status == _BAD_REQUEST else f"http://{place.host}"
+        moved = response.headers.get("Location", "").startswith(f"https://{place.host}/")
+        return f"https://{place.host}" if moved or response.status == _BAD_REQUEST else f"http://{place.host}"
 
     def _trust(self, host: str) -> Trust:
         return Trust(verify=False) if host in self._unverified else self._hosts.trust(host)
@@ -208,8 +208,10 @@ def _headers(response: urllib3.BaseHTTPResponse) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-def _url(request: Request, response: urllib3.BaseHTTPResponse) -> str:
-    return response.url or request.url
+def _give_back(response: urllib3.BaseHTTPResponse) -> None:
+    """Let the connection of an answer be used for the next one."""
+    response.drain_conn()
+    response.release_conn()
 
 
 def _same_host(url: str, other: str) -> bool:
