@@ -73,13 +73,16 @@ def test_it_becomes_an_image_without_its_steps(lab: Lab) -> None:
     assert lab.config(image.image_id).cmd == BASE_CONFIG.cmd
 
 
-def test_what_stands_on_one_that_is_gone_is_gone(lab: Lab) -> None:
-    builder = made(lab)
+def test_what_another_stands_on_is_not_removed_before_it(lab: Lab) -> None:
+    lower = lab.build("lower", run("/bin/write", "/low", "1"), names=())
+    builder = lab.build("builder", run("/bin/write", "/made", "by the builder"), read_only=True, base=above(lower))
     child = lab.build("child", run("/bin/write", "/more", "1"), names=(), read_only=True, base=above(builder))
-    if lab.backend.is_image(builder.image_id):
-        return  # images hold what is below them
-    lab.backend.remove([builder.image_id])
-    assert child.image_id not in lab.backend.images()
+    lab.backend.remove([builder.image_id, lower.image_id])
+    assert child.image_id in lab.backend.images()
+    assert lab.read(child.image_id, "/made") == "by the builder"
+    lab.backend.remove([child.image_id])
+    lab.backend.sweep((), [])
+    assert not {child.image_id, builder.image_id}.intersection(lab.backend.images())
 
 
 def test_its_checkpoints_are_begun_at_like_images(lab: Lab) -> None:

@@ -184,7 +184,7 @@ def test_a_file_that_changes_while_it_is_built_is_built_again(repo: Monorepo, st
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
     container = storage.buildah("from", "--pull-never", "localhost/t/api:1")
-    assert storage.buildah("run", "--isolation", "chroot", container, "cat", "/main.txt") == "edited meanwhile"
+    assert storage.read_in(container, "/main.txt") == "edited meanwhile"
     assert set(repo.build("api").values()) == {"cached"}
 
 
@@ -202,7 +202,7 @@ def test_a_file_that_is_put_back_while_it_is_built_is_built_again(
     _, stderr = process.communicate(timeout=60)
     assert process.returncode == 0, stderr
     container = storage.buildah("from", "--pull-never", "localhost/t/api:1")
-    content = storage.buildah("run", "--isolation", "chroot", container, "cat", "/main.txt")
+    content = storage.read_in(container, "/main.txt")
     assert content.splitlines() == ["# a comment", "hello"]
     assert set(repo.build("api").values()) == {"cached"}
 

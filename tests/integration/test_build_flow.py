@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from support.monorepo import Monorepo
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from support.storage import Storage
 
 ALL = {"base/0", "api/builder", "api/1", "web/0"}
@@ -27,15 +28,10 @@ def ran(actions: dict[str, str]) -> set[str]:
     return {name for name, action in actions.items() if action == "run"}
 
 
-def file_in(storage: Storage, image: str, path: str) -> str:
-    container = storage.buildah("from", "--pull-never", image)
-    return Path(storage.buildah("mount", container), path.lstrip("/")).read_text().strip()
-
-
 def test_the_second_build_finds_everything_up_to_date(repo: Monorepo, storage: Storage) -> None:
     assert repo.plan() == dict.fromkeys(ALL, "run")
     assert repo.build() == dict.fromkeys(ALL, "run")
-    assert file_in(storage, "localhost/t/api:1", "/app/out.txt") == "hello"
+    assert storage.read("localhost/t/api:1", "/app/out.txt") == "hello"
     first = repo.metadata()
     for attempt in ("slow", "quick"):
         ended = repo.zbuild("build", "--metadata-file", "metadata.json")
@@ -76,7 +72,7 @@ def test_editing_one_service_runs_its_stages_alone(repo: Monorepo, storage: Stor
     repo.write("api/main.txt", "# a comment\nhello again\n")
     assert repo.plan() == {"base/0": "cached", "api/builder": "run", "api/1": "maybe", "web/0": "cached"}
     assert ran(repo.build()) == {"api/builder", "api/1"}
-    assert file_in(storage, "localhost/t/api:latest", "/app/out.txt") == "hello again"
+    assert storage.read("localhost/t/api:latest", "/app/out.txt") == "hello again"
     assert ran(repo.build()) == set()
 
 
@@ -135,10 +131,10 @@ def test_a_base_that_comes_out_equal_reruns_nothing_that_starts_from_it(
     assert "up to date: base ran again and came out equal (early cutoff)" in explained
     # What was built on the old base needs its layers, though nothing else does.
     assert repo.zbuild("cache", "prune").code == 0
-    assert file_in(storage, "localhost/t/web:1", "/www/page.html") == "<p>web"
+    assert storage.read("localhost/t/web:1", "/www/page.html") == "<p>web"
     repo.write("web/page.html", "<p>new\n")
     assert ran(repo.build("-j", jobs)) == {"web/0"}
-    assert file_in(storage, "localhost/t/web:1", "/www/page.html") == "<p>new"
+    assert storage.read("localhost/t/web:1", "/www/page.html") == "<p>new"
 
 
 def test_a_base_built_alone_tells_its_children_what_became_of_it(repo: Monorepo) -> None:
@@ -257,7 +253,7 @@ def test_a_working_directory_is_the_users_and_path_is_there(repo: Monorepo, stor
     )
     (repo.root / "web/ZImagefile").unlink()
     repo.build("web")
-    assert file_in(storage, "localhost/t/web:1", "/home/bob/app/own") == "1000:1001"
+    assert storage.read("localhost/t/web:1", "/home/bob/app/own") == "1000:1001"
 
 
 def test_a_plan_pulls_nothing(repo: Monorepo, storage: Storage, registry: str) -> None:

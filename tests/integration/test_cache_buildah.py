@@ -49,14 +49,6 @@ def layers_size(storage: Storage) -> int:
     return sum(layer.get("diff-size", 0) for layer in layers) + sum(written)
 
 
-def file_in(storage: Storage, image: str, path: str) -> str:
-    container = storage.buildah("from", "--pull-never", image)
-    try:
-        return storage.buildah("run", "--isolation", "chroot", container, "/bin/busybox", "cat", path)
-    finally:
-        storage.buildah("rm", container)
-
-
 def test_pruning_frees_what_it_says_and_the_next_builds_are_right(repo: Monorepo, storage: Storage) -> None:
     edit(repo, "two" * 20_000)
     needed = {image["image_id"] for image in repo.metadata().values()}
@@ -73,9 +65,9 @@ def test_pruning_frees_what_it_says_and_the_next_builds_are_right(repo: Monorepo
     assert layers_size(storage) < size
     assert set(repo.build().values()) == {"cached"}
     edit(repo, "hello")
-    assert file_in(storage, "localhost/t/api:1", "/app/out.txt") == "hello"
+    assert storage.read("localhost/t/api:1", "/app/out.txt") == "hello"
     edit(repo, "three")
-    assert file_in(storage, "localhost/t/api:1", "/app/out.txt") == "three"
+    assert storage.read("localhost/t/api:1", "/app/out.txt") == "three"
 
 
 def test_images_that_a_user_named_or_uses_stay(repo: Monorepo, storage: Storage) -> None:
@@ -90,7 +82,7 @@ def test_images_that_a_user_named_or_uses_stay(repo: Monorepo, storage: Storage)
     prune(repo)
     assert {named, used} <= image_ids(storage)
     assert gone not in image_ids(storage)
-    assert storage.buildah("run", "--isolation", "chroot", container, "/bin/busybox", "cat", "/app/out.txt") == "two"
+    assert storage.read_in(container, "/app/out.txt") == "two"
     prune(repo, "--all")
     tagged = {"localhost/t/base:1", "localhost/t/api:1", "localhost/t/api:latest", "localhost/t/web:1"}
     assert set(storage.images()) == {*tagged, "localhost/mine:1"}
@@ -102,7 +94,7 @@ def test_everything_but_tags_can_go_and_is_built_again(repo: Monorepo, storage: 
     assert image_ids(storage) == {image for name, image in tagged.items() if not name.startswith("localhost/zbuild-")}
     assert set(repo.build().values()) == {"cached"}
     edit(repo, "two")
-    assert file_in(storage, "localhost/t/api:1", "/app/out.txt") == "two"
+    assert storage.read("localhost/t/api:1", "/app/out.txt") == "two"
 
 
 def test_workspaces_in_one_store_leave_each_other_alone(repo: Monorepo, storage: Storage, tmp_path: Path) -> None:

@@ -7,10 +7,7 @@ import os
 import shutil
 import subprocess
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
 
 _CONFIG = """\
 [storage]
@@ -54,6 +51,18 @@ class Storage:
     def containers(self) -> list[str]:
         """Return the ids of all working containers."""
         return [item["id"] for item in json.loads(self.buildah("containers", "--json") or "null") or ()]
+
+    def read(self, image: str, path: str) -> str:
+        """Return the text of a file of an image, without the end of its last line."""
+        container = self.buildah("from", "--pull-never", image)
+        try:
+            return self.read_in(container, path)
+        finally:
+            self.buildah("rm", container)
+
+    def read_in(self, container: str, path: str) -> str:
+        """Return the text of a file of a working container: `buildah run` may lose output on a busy machine."""
+        return (Path(self.buildah("mount", container)) / path.lstrip("/")).read_text().rstrip("\n")
 
     def import_busybox(self, name: str) -> str:
         """Make the smallest base image that can run something; return its id."""

@@ -148,8 +148,7 @@ class BuildahBackend:
 
     def remove(self, image_ids: Sequence[str]) -> None:
         """Remove images with all their names; ones that are gone are no error."""
-        self._trees.remove(filter(is_tree, image_ids))
-        remove(self._engine, image_ids)
+        remove(self._engine, self._trees.remove(image_ids))
 
     def push(
         self, orders: Sequence[PushOrder], pushed: Callable[[PushOrder, str], None], *, tags_last: bool = False

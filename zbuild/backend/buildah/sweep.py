@@ -33,7 +33,7 @@ def sweep(engine: Engine, trees: Trees, keep: Collection[str], unfinished: Seque
     engine.discard(*names)
     _forget(engine)
     gone = trees.sweep(keep)
-    images = _images(engine, frozenset(keep), unfinished, {engine.names.image(tree_id) for tree_id in trees.stored()})
+    images = _images(engine, trees.bottoms().union(keep), unfinished, set(map(engine.names.image, trees.stored())))
     remove_all(engine, [image.id for image in images])
     removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
     return (*(f"container {name}" for name in names), *gone, *removed_images)
@@ -57,7 +57,7 @@ def _containers(engine: Engine) -> list[str]:
 
 
 def _images(
-    engine: Engine, keep: frozenset[str], unfinished: Sequence[Unfinished], names: Collection[str]
+    engine: Engine, keep: Collection[str], unfinished: Sequence[Unfinished], names: Collection[str]
 ) -> list[StoredImage]:
     """Return the images to remove: none to be kept, nor any with one of these names."""
     stored = engine.store.images().values()

@@ -166,8 +166,25 @@ class Trees:
             container.committed()
         return image_id.removeprefix("sha256:")
 
-    def remove(self, tree_ids: Iterable[str]) -> None:
-        """Remove trees; those that stand on them are of no use any more."""
+    def remove(self, ids: Collection[str]) -> list[str]:
+        """Remove those of some trees and images that are trees, and return the images that may go, too.
+
+        What others stand on stays. Such an image gets a name by which a sweep finds it when its time has come.
+        """
+        left = [tree for tree in self._found() if tree.id not in ids]
+        below = {folder.name for tree in left for folder in tree.below}
+        self._drop(tree_id for tree_id in ids if is_tree(tree_id) and tree_id not in below)
+        bottoms = self.bottoms().intersection(ids)
+        for image in bottoms:
+            if not self._engine.store.image(image).names:
+                self._engine.call(commands.tag(image, [self._engine.names.image(image)]))
+        return [image_id for image_id in ids if not is_tree(image_id) and image_id not in bottoms]
+
+    def bottoms(self) -> set[str]:
+        """Return the images that trees stand on."""
+        return {tree.image for tree in self.stored().values()}
+
+    def _drop(self, tree_ids: Iterable[str]) -> None:
         for tree_id in tree_ids:
             shutil.rmtree(self.folder / tree_id, ignore_errors=True)
 
@@ -177,7 +194,7 @@ class Trees:
         kept = {tree_id for tree_id in keep if tree_id in trees}
         kept.update(folder.name for tree_id in tuple(kept) for folder in trees[tree_id].below)
         gone = tuple(tree.id for tree in self._found() if tree.id not in kept)
-        self.remove(gone)
+        self._drop(gone)
         return gone
 
     def _found(self) -> list[StoredTree]:
