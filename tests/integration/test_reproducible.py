@@ -92,9 +92,6 @@ def test_two_machines_make_the_same_images(
         two.build("base", "--reproducible", "--tag", "zzz/other:1", ZBUILD_RUN=way)
         two.build("--reproducible", "-j8", ZBUILD_RUN=way)
     assert built(one) == built(two)
-    before = built(one)
-    one.build("--reproducible", "-j8", "-B")
-    assert built(one) == before
 
 
 def test_the_environment_sets_the_time_as_with_other_builders(tmp_path: Path, storage: Storage) -> None:
