@@ -100,3 +100,13 @@ def test_base_layers_are_there_once_and_come_only_where_they_lack(computers: lis
     base = max(place.glob("layers/*/*"), key=lambda path: path.stat().st_size)
     base.unlink()  # the second machine has it
     assert "run" not in two.build("--cache-from", str(place)).values()
+
+
+def test_a_stage_that_changed_runs_on_what_was_pulled(computers: list[Computer], tmp_path: Path) -> None:
+    one, two = computers
+    place = str(tmp_path / "cache")
+    one.build("--cache-to", place)
+    (two.root / "zbuild.yaml").write_text(_FILE.replace("ln /out /hard", "ln /out /harder"))
+    actions = two.build("--cache-from", place, "app")
+    assert actions == {"app/builder": "pulled", "app/final": "run"}
+    assert two.build("--cache-from", place, "app") == {"app/builder": "cached", "app/final": "cached"}

@@ -102,6 +102,15 @@ def test_sweep_removes_what_the_dead_left(tmp_path: Path) -> None:
     assert not nameless.exists()
 
 
+def test_sweep_removes_what_the_dead_had_on_its_way(tmp_path: Path) -> None:
+    folder = StateFolder.open(tmp_path)
+    dead, alive = folder.transfers / "4194304-1", folder.transfers / f"{os.getpid()}-1"
+    for path in (dead, alive):
+        (path / "push-1").mkdir(parents=True)
+    folder.sweep()
+    assert (dead.exists(), alive.exists()) == (False, True)
+
+
 @pytest.mark.parametrize(
     ("number", "code"),
     [(28, "disk-full"), (122, "disk-full"), (30, "state-read-only"), (13, "state-read-only"), (5, "state-io")],

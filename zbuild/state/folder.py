@@ -93,7 +93,10 @@ class StateFolder:
         return self.path / "state.db"
 
     def sweep(self) -> None:
-        """Remove the temporary files that killed processes left; those of living ones stay."""
+        """Remove what killed processes left: temporary files, and what was on its way. That of living ones stays."""
+        for path in self.transfers.iterdir():
+            if not _writer_lives(path.name):
+                shutil.rmtree(path, ignore_errors=True)
         for folder in (self.path, *(self.path / name for name in _SUBFOLDERS)):
             for path in folder.glob(f".*{TEMPORARY}"):
                 if _writer_lives(path.name):
