@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from zbuild.state.record import Record
     from zbuild.state.records import Memory
 
-_PULLS, _PUSHES = 8, 2
+_PULLS, _PUSHES = 8, 4
 _PATIENCE = 5.0
 FINISH_SECONDS = 600.0
 """So long the end of a build waits for what is still on its way to remote caches."""

@@ -7,6 +7,8 @@ import json
 import shutil
 import threading
 import time
+from collections import defaultdict
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from zbuild.api.shared_keys import NotSharedError
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from zbuild.api.shared_keys import SharedKeys
     from zbuild.backend.protocol import Backend
     from zbuild.cache.guarded import GuardedStore
-    from zbuild.cache.protocol import PackedLayer
     from zbuild.cache.transfers import Transfers
     from zbuild.oci.layout import ImageBlobs
     from zbuild.plan.describe import Described
@@ -82,7 +83,7 @@ class Pusher:
         self._layers: dict[str, set[str]] = {store.name: set() for store in stores}
         self._brought = {store.name: _recall(memory, store.name) for store in stores}
         self._futures: list[Future[None]] = []
-        self.skipped: list[str] = []
+        self._turns: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def offer(self, offer: Offer) -> None:
         """Begin to bring a result to all stores that are not known to have it."""
@@ -106,9 +107,8 @@ class Pusher:
     def _bring(self, offer: Offer, stores: Sequence[GuardedStore]) -> None:
         folder = self._folder / f"push-{next(self._count)}"
         try:
-            self._bring_by(folder, offer, [store for store in stores if store.works])
-        except NotSharedError as error:
-            self.skipped.append(f"{offer.name}: {error}")
+            with suppress(NotSharedError):  # it is of use to this machine alone
+                self._bring_by(folder, offer, [store for store in stores if store.works])
         finally:
             shutil.rmtree(folder, ignore_errors=True)
         if not all(store.works for store in stores):
@@ -121,14 +121,10 @@ class Pusher:
         replace = offer.replace or not self._refused.isdisjoint(keys)
         found = {store: "false" if replace else self._found(store, keys[-1]) for store in stores}
         lacking = [store for store in stores if found[store] != "good"]
-        missing = {store.name: self._missing(store, offer.record.diff_ids) for store in lacking}
-        wanted = set[str]().union(*missing.values())
-        image = self._export(offer.record, folder, wanted) if lacking else None
-        if image is not None:
-            for diff_id in sorted(wanted):
-                layer = pack(diff_id, Layout(folder).blob(diff_id), folder / "packed", self._transfers.check)
-                self._send(layer, [store for store in lacking if diff_id in missing[store.name]])
-            entry = self._entry(offer, image, static, inputs)
+        if lacking:
+            for diff_id in offer.record.diff_ids:
+                self._bring_layer(folder, offer.record, diff_id, lacking)
+            entry = self._entry(offer, self._export(offer.record, folder), static, inputs)
             for store in lacking:
                 self._write(store, keys, entry, replace=found[store] == "false")
         for store in stores:
@@ -147,26 +143,33 @@ class Pusher:
             return "false"
         return "good" if not self._ttl or created + self._ttl > time.time() else "false"
 
-    def _missing(self, store: GuardedStore, diff_ids: Sequence[str]) -> set[str]:
-        """Return the layers that a store lacks, or has damaged."""
+    def _bring_layer(self, folder: Path, record: Record, diff_id: str, stores: Sequence[GuardedStore]) -> None:
+        """Bring a layer to the stores that lack it, or have it damaged; stages that share it wait for each other."""
         with self._lock:
-            unknown = set(diff_ids) - self._layers[store.name]
-        there = {diff_id for diff_id in unknown - self._refused if store.has_layer(diff_id)}
-        with self._lock:
-            self._layers[store.name] |= there
-        return unknown - there
+            turn = self._turns[diff_id]
+        with turn:
+            missing = [store for store in stores if not self._is_there(store, diff_id)]
+            if not missing:
+                return
+            self._export(record, folder, diff_id)
+            tar = Layout(folder).blob(diff_id)
+            layer = pack(diff_id, tar, folder / "packed", self._transfers.check)
+            tar.unlink()
+            for store in missing:
+                store.write_layer(layer)
+                self._layers[store.name].add(diff_id)
 
-    def _export(self, record: Record, folder: Path, wanted: set[str]) -> ImageBlobs:
-        (digest,) = self._backend.export(
-            [record.image_id], folder, without=[diff_id for diff_id in record.diff_ids if diff_id not in wanted]
-        )
+    def _is_there(self, store: GuardedStore, diff_id: str) -> bool:
+        known = self._layers[store.name]
+        if diff_id not in known and diff_id not in self._refused and store.has_layer(diff_id):
+            known.add(diff_id)
+        return diff_id in known
+
+    def _export(self, record: Record, folder: Path, layer: str = "") -> ImageBlobs:
+        """Write an image to a layout, with one of its layers or without any."""
+        others = [diff_id for diff_id in record.diff_ids if diff_id != layer]
+        (digest,) = self._backend.export([record.image_id], folder, without=others)
         return Layout(folder).image(digest)
-
-    def _send(self, layer: PackedLayer, stores: Sequence[GuardedStore]) -> None:
-        for store in stores:
-            store.write_layer(layer)
-            with self._lock:
-                self._layers[store.name].add(layer.diff_id)
 
     def _write(self, store: GuardedStore, keys: Sequence[str], entry: StageEntry, *, replace: bool) -> None:
         data = encode_entry(entry)
