@@ -159,3 +159,30 @@ def test_usage_tells_given_names_alone_and_what_removal_frees(lab: Lab) -> None:
     lab.backend.remove([own.image_id])
     left = {layer for use in lab.backend.usage().values() for layer in use.layers}
     assert left == others
+
+
+def test_a_list_is_made_once_named_and_removed_without_what_is_in_it(lab: Lab) -> None:
+    members = [lab.build(f"member{n}", names=(f"localhost/lab/member{n}:1",)).image_id for n in (1, 2)]
+    made = lab.backend.make_list(members)
+    assert lab.backend.make_list(members) == made
+    assert lab.backend.make_list(members[:1]) != made
+    name = "localhost/lab/list:1"
+    lab.backend.tag(made.image_id, [name])
+    assert name in lab.backend.images()[made.image_id]
+    assert lab.backend.make_list(members) == made
+    assert name in lab.backend.usage()[members[0]].given_names
+    lab.backend.remove([made.image_id])
+    assert made.image_id not in lab.backend.images()
+    assert set(members) <= set(lab.backend.images())
+
+
+def test_a_list_that_nobody_named_is_swept(lab: Lab) -> None:
+    members = [lab.build(f"swept{n}").image_id for n in (1, 2)]
+    made = lab.backend.make_list(members)
+    lab.backend.sweep(members, ())
+    assert made.image_id not in lab.backend.images()
+    assert set(members) <= set(lab.backend.images())
+
+
+def test_programs_of_this_machine_can_run(lab: Lab) -> None:
+    assert lab.backend.cannot_run(host_platform()) == ""

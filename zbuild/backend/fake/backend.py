@@ -120,7 +120,8 @@ class FakeBackend:
 
     def usage(self) -> Mapping[str, ImageUse]:
         """Tell what images hold: each has its files to itself."""
-        return {image.id: _use(image) for image in self._images.all().values()}
+        images = self._images.all().values()
+        return {image.id: _use(image, [other for other in images if image.id in other.layers]) for image in images}
 
     def store_stamp(self) -> tuple[tuple[str, int, int, int], ...]:
         """Return the stat data of the index."""
@@ -203,8 +204,8 @@ class FakeBackend:
         """Release nothing: there is nothing to release."""
 
 
-def _use(image: FakeImage) -> ImageUse:
-    given = tuple(name for name in image.names if not name.startswith(_OWN))
+def _use(image: FakeImage, lists: Sequence[FakeImage]) -> ImageUse:
+    given = tuple(name for one in (image, *lists) for name in one.names if not name.startswith(_OWN))
     return ImageUse(given, in_use=False, layers={image.id: image.size})
 
 
