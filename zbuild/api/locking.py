@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     Base: TypeAlias = tuple[str, str]  # a reference, and a platform
     Uses: TypeAlias = Mapping[Base, Sequence[BaseUse]]
 
+_WRITE = "run 'zbuild lock'"
+
 
 @dataclass(frozen=True, slots=True)
 class LockChange:
@@ -67,7 +69,8 @@ def write_lock(
     moving = _selected(names, uses) if update else set()
     places = {base: [locked.span] for base, locked in held.items()}
     places |= {base: [use.span for use in stages] for base, stages in uses.items()}
-    digests = _ask(folder, {base: spans for base, spans in places.items() if base not in held or base[0] in moving})
+    asked = {base: spans for base, spans in places.items() if base not in held or base[0] in moving}
+    digests = _ask(folder, asked) if asked else {}
     new = Lock(tuple(_locked(base, held.get(base), uses.get(base, ()), digests) for base in places), present=True)
     text = lock_text(new)
     if not lock.present or text != lock_text(lock):
@@ -86,9 +89,6 @@ def check_lock(root: Path, folder: StateFolder, graph: Graph) -> None:
     ]
     if problems := (*unlocked(graph, lock), *extra):
         raise BuildFileError(problems)
-
-
-_WRITE = "run 'zbuild lock'"
 
 
 def _by_base(graph: Graph) -> Uses:
