@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Members: TypeAlias = "dict[bytes, tarfile.TarInfo]"
 
+_CHUNK = 1 << 20
 _MOST = 3  # paths of a layer that are told; the others are counted
 _REMOVED, _OPAQUE = b".wh.", b".wh..wh."
 _KINDS = {
@@ -120,10 +121,10 @@ class _HashedTar:
     def members(self) -> Members:
         """Return what the tar holds, by paths without slashes at their ends; of several of a path the last."""
         found: Members = {}
-        with tarfile.open(fileobj=self, mode="r|") as tar:  # type: ignore[call-overload] # all it asks for is `read`
+        with tarfile.open(fileobj=self, mode="r|", bufsize=_CHUNK) as tar:  # type: ignore[call-overload] # all it asks for is `read`
             for member in tar:
                 found[os.fsencode(os.path.normpath(member.name)).lstrip(b"/")] = member
-        while self.read(1 << 20):  # what stands behind the end of the archive counts, too
+        while self.read(_CHUNK):  # what stands behind the end of the archive counts, too
             pass
         return found
 
