@@ -340,6 +340,13 @@ def test_large_commits_alone_do_not_make_commits_dear() -> None:
     assert 0 < per_byte < 1e-9
 
 
-def test_what_is_remembered_may_be_nonsense() -> None:
-    price = CommitPrice(Texts({"seconds of a commit by fake": "0.1 much"}), "fake")
+@pytest.mark.parametrize("text", ["0.1 much", "0.2", "0 0", "nan 1", "1 -1", ""])
+def test_what_is_remembered_may_be_nonsense(text: str) -> None:
+    price = CommitPrice(Texts({"seconds of a commit by fake": text}), "fake")
     assert price.remembered() == (0.1, 4e-9)
+
+
+def test_a_bare_no_cache_is_told_as_it_was_written(shop: Shop) -> None:
+    shop.build()
+    stages = Workspace(shop.root).plan((), BuildOptions(backend="fake", no_cache=("*",))).stages
+    assert [stage.reason for stage in stages] == ["asked to run it (--no-cache)"]

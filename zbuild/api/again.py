@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Graph, Vertex
 
 
+_EVERYTHING = "*"
+
+
 def stages_to_run(graph: Graph, options: BuildOptions) -> dict[str, str]:
     """Return the ids of those stages, each with the reason in words.
 
@@ -24,9 +27,10 @@ def stages_to_run(graph: Graph, options: BuildOptions) -> dict[str, str]:
     again = {vertex.id: "no_cache is set" for vertex in graph.vertices if vertex.settings.no_cache}
     for name in options.no_cache:
         found = [vertex.id for vertex in graph.vertices if _is_meant(name, vertex, graph)]
-        if not found:
+        if not found and name != _EVERYTHING:
             raise _unknown(name, graph)
-        again |= dict.fromkeys(found, f"asked to run it (--no-cache={name})")
+        asked = "--no-cache" if name == _EVERYTHING else f"--no-cache={name}"
+        again |= dict.fromkeys(found, f"asked to run it ({asked})")
     return again
 
 

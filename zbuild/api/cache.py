@@ -179,8 +179,8 @@ class WorkspaceCache:
         """Return the keys of the records that the build files lead to now, of all images of the workspace.
 
         For a stage that would run that is its newest one: what it comes to may be equal to it. Of checkpoints, it is
-        all that stages as they are now could begin at. Nothing is pulled or
-        fetched to find out; where that would be necessary, all records of the stages there are count as needed.
+        all that stages as they are now could begin at. Nothing is pulled or fetched to find out; where that would be
+        necessary, all records of the stages there are count as needed.
         """
         names = tuple(spec.name for spec in self.reading.project().images)
         graph = load_graph(self.reading, folder, names, self.options, checking=True).graph

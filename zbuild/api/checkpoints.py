@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 _FIRST_GUESS = (0.1, 4e-9)  # seconds, and seconds for each byte
 _SMALL, _LARGE = 1_000_000, 50_000_000  # bytes that tell nothing of what a byte takes, and those that do
 _LEAST_RATE = 1e-10
-_BELIEVED = 0.25
-_WORTH_NOTING = 0.2
+_BELIEVED = 0.25  # the part of a rise that is believed after one run
+_WORTH_NOTING = 0.2  # the part of a figure that a change must have to be written down
 
 
 class Memory(Protocol):
@@ -49,7 +49,7 @@ class CommitPrice:
             fixed, per_byte = map(float, (self._memory.get(self._name) or "").split())
         except ValueError:
             return _FIRST_GUESS
-        return fixed, per_byte
+        return (fixed, per_byte) if fixed > 0 and per_byte > 0 else _FIRST_GUESS
 
     def learn(self, commits: Collection[tuple[float, int]]) -> None:
         """Note what commits took: seconds, and bytes."""
