@@ -63,7 +63,7 @@ def check_schema(node: Node, name: str, diagnostics: Diagnostics, *, unfinished:
 
 @cache
 def _checker(name: str) -> Checker:
-    with _not_installed("rfc3987_syntax"):
+    with _not_installed("rfc3987_syntax"), _not_installed("isoduration"):
         from zbuild.syntax.schema_rules import Checker  # noqa: PLC0415 - jsonschema takes 50 ms to import
 
     return Checker(f"{name}.schema.json", lambda file: read_schema(file.removesuffix(".schema.json")))
@@ -73,7 +73,7 @@ def _checker(name: str) -> Checker:
 def _not_installed(module: str) -> Iterator[None]:
     """Let a module count as not installed while others are imported.
 
-    jsonschema takes along all it finds that knows of formats, which nothing here asks for; to import one takes seconds.
+    jsonschema takes along all it finds that knows of formats, which nothing here asks for; one takes seconds to import.
     """
     hidden = sys.modules.setdefault(module, _NOTHING) is _NOTHING
     try:
