@@ -40,7 +40,8 @@ def check_outputs(graph: Graph, outputs: Sequence[Output]) -> None:
             raise UsageError("output-of-many", message, hint="name one with --platform, or use type=oci")
         if not output.dest and shutil.which("docker") is None:
             podman = " (podman has it already: it shares the store with buildah)" if shutil.which("podman") else ""
-            raise BackendError("tool-missing", f"there is no docker to load the image into{podman}")
+            hint = "install docker's client, or write an archive: --output type=docker,dest=FILE"
+            raise BackendError("tool-missing", f"there is no docker to load the image into{podman}", hint=hint)
 
 
 def write_outputs(graph: Graph, session: Session, build: Build, outputs: Sequence[Output], emit: Emit) -> None:
