@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -14,7 +15,7 @@ from support.machines import FILE, Machine
 from zbuild.api.cache import PruneChoices
 from zbuild.api.remote_prune import prune_remote
 from zbuild.api.workspace import Workspace
-from zbuild.base.errors import BackendError, BuildFailedError, BuildFileError, UsageError
+from zbuild.base.errors import BackendError, BuildFailedError, BuildFileError, StateError, UsageError
 
 
 @pytest.fixture
@@ -299,3 +300,25 @@ def test_what_was_found_by_its_inputs_is_cached_from_then_on(one: Machine, two: 
     two.build("app")
     assert set(two.build("app").values()) == {"cached"}
     assert set(two.build("app", cache_from=(), cache_to=()).values()) == {"cached"}
+
+
+def test_a_full_disk_is_told_as_such(one: Machine, two: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    one.build("other")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("zbuild.api.remote_pull.unpack", full)
+    with pytest.raises(StateError) as raised:
+        two.build("other")
+    assert raised.value.code == "disk-full"
+
+
+def test_what_could_not_be_brought_is_told_and_tried_again(one: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr("zbuild.api.remote_push.pack", lambda *_: 1 / 0)
+        assert one.build("other") == {"other/0": "run"}
+    assert "1 result did not get to the remote cache" in one.warnings[0]
+    assert "run" not in one.build("other").values()
+    assert one.warnings == []
+    assert len(_records(Path(one.place))) == 1

@@ -14,6 +14,7 @@ from zbuild.api.remote_pull import Puller
 from zbuild.api.remote_push import Offer, Pusher
 from zbuild.api.shared_keys import SharedKeys
 from zbuild.base.errors import RegistryError
+from zbuild.base.text import plural
 from zbuild.cache.folder import FolderStore
 from zbuild.cache.guarded import GuardedStore
 from zbuild.cache.policy import Allowed, prune
@@ -120,7 +121,8 @@ class RemoteCache:
         """Wait for what is on its way; tell whether all results are where they should be. Prunes folders, too."""
         left = self._pusher.finish(FINISH_SECONDS)
         if left and all(store.works for store in self._stores.values()):
-            self._warn(f"{left} results did not get to the remote cache; the next build that finds them tries again")
+            count = plural(len(left), "result")
+            self._warn(f"{count} did not get to the remote cache, which the next build tries again: {left[0]}")
         allowed = Allowed(self._settings.ttl, self._settings.max_size)
         for place in self._settings.targets if allowed != Allowed() else ():
             if place.kind == "folder":

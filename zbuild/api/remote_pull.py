@@ -17,6 +17,7 @@ from zbuild.oci.layout import Layout
 from zbuild.plan.key import Pending, config_text, pending
 from zbuild.plan.planner import what
 from zbuild.plan.shared_key import shared_key
+from zbuild.state.faults import state_fault
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
@@ -183,10 +184,15 @@ class Puller:
                     self._fetch(found.store, diff_id, size)
 
     def load(self, record: Record, names: Sequence[str]) -> None:
-        """Bring a found record's image into the store. Raises ImageGoneError when that fails: it is then built."""
+        """Bring a found record's image into the store. Raises ImageGoneError when that fails: it is then built.
+
+        Raises StateError and BackendError when a disk is full.
+        """
         found = self._found[record.key]
         try:
             self._load(found, record.key, names)
+        except OSError as error:
+            raise state_fault(error, self._folder) from error
         except (EntryError, BackendError, RegistryError) as error:
             if isinstance(error, ZbuildError) and error.code == "disk-full":
                 raise

@@ -91,15 +91,15 @@ class Pusher:
         if stores:
             self._futures.append(self._transfers.submit(lambda: self._bring(offer, stores)))
 
-    def finish(self, seconds: float) -> int:
-        """Wait until all is brought, a while; return how many results did not get to every store."""
-        left = self._transfers.finish(self._futures, seconds)
-        failed = sum(future.done() and future.exception() is not None for future in self._futures)
+    def finish(self, seconds: float) -> list[str]:
+        """Wait until all is brought, a while; return why results did not get to every store, for each that did not."""
+        self._transfers.finish(self._futures, seconds)
+        errors = [future.exception() if future.done() else "it takes too long" for future in self._futures]
         for store in self._stores:
             with self._lock:
                 brought = dict(sorted(self._brought[store.name].items(), key=lambda pair: pair[1])[-_KEPT:])
             self._memory.set(_name(store.name), json.dumps(brought))
-        return left + failed
+        return [str(error) for error in errors if error is not None]
 
     def _is_new(self, store: GuardedStore, record: Record) -> bool:
         return self._brought[store.name].get(_mark(record), 0.0) + _AGAIN < time.time()
