@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from zbuild.model.steps import RunStep
 
 SCRATCH = "scratch"
+# Go's garbage collector takes a seventh of a commit's processor time; the process ends before it fills the memory.
+_SHORT_LIVED = (("GOGC", "400"),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,4 +153,4 @@ def config(container: str, flags: Sequence[str]) -> Command:
 
 
 def _buildah(*arguments: str) -> Command:
-    return Command(("buildah", *arguments))
+    return Command(("buildah", *arguments), env=_SHORT_LIVED)
