@@ -29,7 +29,8 @@ def _told(root: Path) -> str:
         return problem_lines(error.diagnostics)
     except UsageError as error:
         return f"{error.code}: {error.message}\n  hint: {error.hint}\n"
-    return f"{dump(project)}\n{problem_lines(project.warnings)}".replace(str(root), "ROOT")
+    text = f"{dump(project)}\n{problem_lines(project.warnings)}"
+    return text.replace(str(root), "ROOT").replace(str(root.parents[3] / "recipes"), "RECIPES")
 
 
 @pytest.mark.parametrize("case", sorted(path.name for path in _CASES.iterdir() if path.is_dir()))
