@@ -101,12 +101,19 @@ def test_answers_that_are_false_are_not_believed(server: str, place: Callable[[s
 def test_answers_that_break_off_are_a_miss_or_made_good(
     server: str, place: Callable[[str], str], tmp_path: Path
 ) -> None:
-    with run_faulty(
-        server, lambda method, path: Fault(cut=60) if method == "GET" and _is_content(path) else 0
-    ) as address:
+    broken: set[str] = set()
+
+    def break_off_once(method: str, path: str) -> Fault | int:
+        if method != "GET" or not _is_content(path) or path in broken:
+            return 0
+        broken.add(path)
+        return Fault(cut=60)
+
+    with run_faulty(server, break_off_once) as address:
         one, two = _machines(tmp_path, place(server), place(address))
         one.build()
         two.build(cache_to=())
+    assert broken
     assert (two.image("t/app:1") / "out").read_text() == "built"
 
 

@@ -7,21 +7,14 @@ from typing import TYPE_CHECKING
 import click
 
 from zbuild.base.disk import parse_size
-from zbuild.base.duration import parse_age
 from zbuild.base.text import size_text
+from zbuild.cli import values
 from zbuild.cli.notices import warn
 from zbuild.cli.options import CACHE_OPTIONS, examples, with_build_options, with_workspace
 
 if TYPE_CHECKING:
     from zbuild.api.options import BuildOptions
     from zbuild.api.workspace import Workspace
-
-
-def _age(_context: click.Context, _param: click.Parameter, value: str | None) -> float:
-    try:
-        return parse_age(value) if value is not None else 0.0
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
 
 
 def _size(_context: click.Context, _param: click.Parameter, value: str | None) -> int | None:
@@ -44,7 +37,7 @@ def _size(_context: click.Context, _param: click.Parameter, value: str | None) -
 @with_build_options(*CACHE_OPTIONS, "wait")
 @click.option(
     "--older-than",
-    callback=_age,
+    callback=values.age,
     metavar="AGE",
     help="Only what was not used for this long: 12h, 7d, 2w.",
 )
@@ -68,7 +61,7 @@ def command(
     workspace: Workspace,
     options: BuildOptions,
     *,
-    older_than: float,
+    older_than: float | None,
     keep_size: int | None,
     everything: bool,
     mounts: bool,
@@ -82,7 +75,7 @@ def command(
     """
     from zbuild.api.cache import PruneChoices  # noqa: PLC0415 - not needed for --help
 
-    choices = PruneChoices(older_than, keep_size, everything, mounts, dry_run)
+    choices = PruneChoices(older_than or 0.0, keep_size, everything, mounts, dry_run)
     if remote:
         from zbuild.api.remote_prune import prune_remote  # noqa: PLC0415 - rarely asked for
 
