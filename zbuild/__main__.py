@@ -1,7 +1,5 @@
 """`python -m zbuild`."""
 
-import sys
+from zbuild.cli.entry import script
 
-from zbuild.cli.entry import main
-
-sys.exit(main())
+script()

@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 # Modules are made of objects that stay: to look through them for garbage while they are imported costs 5 ms.
 _OBJECTS = 100_000
 _INTERRUPTED = 130  # 128 + SIGINT
+
+
+def script() -> None:
+    """Run zbuild as a process of its own, and end that without taking the interpreter down: that takes 14 ms.
+
+    Whatever is to be kept is on the disk by then, and the rest the system takes back anyway.
+    """
+    code = main()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # it is closed, or nobody reads it
+            sys.exit(code)
+    os._exit(code)
 
 
 def main() -> int:

@@ -163,8 +163,9 @@ class StatIndex:
         if merged is None:
             return
         data = seal("watch", _watch_value(self._root.rstrip(b"/") + b"/", *merged))
-        if not watch.exists() or watch.read_bytes() != data:
-            write_whole(watch, data)
+        if watch.exists() and watch.read_bytes() == data:
+            return
+        write_whole(watch, data)
         others = sorted(watch.parent.glob(f"{self._file.stem}.*.watch"), key=_mtime, reverse=True)
         for old in others[_KEPT_WATCHES:]:
             old.unlink(missing_ok=True)
