@@ -127,6 +127,7 @@ class StageRun:
             and (order.base is not None or order.platform == host_platform())
             and (not runs or goes_direct(engine.facts))
             and not any(map(needs_buildah, runs))
+            and all(engine.template(step.network if step.network == "none" else "host") for step in runs)
         )
 
     def _below(self, transcript: Transcript) -> str:
@@ -148,10 +149,12 @@ class StageRun:
 
     def _place(self, image_id: str) -> Container | Tree:
         """Make what the steps are carried out in, upon an image or a tree ("": upon nothing)."""
-        if self._as_tree and (tree := self._trees.create(image_id)):
+        if self._as_tree:
             self._base = self._settings(self._base_config())
-            return tree
-        self._as_tree = False
+            if tree := self._trees.create(image_id):
+                return tree
+            self._as_tree = False
+            self._checkpointing = Checkpointing(self._order)  # by what commits cost
         return self._container(self._trees.image_of(image_id) if is_tree(image_id) else image_id)
 
     def _container(self, image_id: str) -> Container:
