@@ -25,23 +25,29 @@ def commit(engine: Engine, order: StageBuild, container: Container, names: Seque
     Raises BackendError, InterruptedBuildError.
     """
     if order.epoch is not None and order.format == "docker":
-        draft = _commit_as(engine, order, container, (engine.names.image(f"draft-{names[0]}"),))
+        draft_names = (engine.names.image(f"draft-{names[0]}"),)
+        draft = commit_as(engine, container, draft_names, order.format, order.epoch)
         image_id = _from_draft(engine, draft, names)
     else:
-        image_id = _commit_as(engine, order, container, names)
+        image_id = commit_as(engine, container, names, order.format, order.epoch)
     syncfs(engine.facts.graphroot)
     return engine.store.image(image_id)
 
 
-def _commit_as(engine: Engine, order: StageBuild, container: Container, names: Sequence[str]) -> str:
-    """Commit under the first name and add the others; return the image's id."""
+def commit_as(
+    engine: Engine, container: Container, names: Sequence[str], image_format: str, epoch: int | None = None
+) -> str:
+    """Commit under the first name and add the others; return the id of the image, which need not be on the disk yet.
+
+    What a failed commit leaves is removed. Raises BackendError, InterruptedBuildError.
+    """
     name, *others = names
     before = frozenset(engine.store.images())
     container.release()
-    if order.epoch is not None:
+    if epoch is not None:
         forget_base_name(engine.store.container_folder(container.id))
     try:
-        image_id = engine.call(commands.commit(container.name, name, order.format, order.epoch))
+        image_id = engine.call(commands.commit(container.name, name, image_format, epoch))
     except (BackendError, InterruptedBuildError):
         _remove_partial(engine, before)
         raise

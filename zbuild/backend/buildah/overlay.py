@@ -65,6 +65,10 @@ class Overlay:
             return []
         return [f"l/{(self.home / layer / 'link').read_text(encoding='ascii')}", *self._below(layer)]
 
+    def full(self, folder: str) -> str:
+        """Return the path of a folder that is given relative to `home`; one of a tree leads out of it."""
+        return os.path.normpath(os.path.join(self.home, folder))  # noqa: PTH118 - pathlib keeps `..`, and options are short
+
     def unmount(self, name: str, layer: str = "") -> None:
         """Unmount what is mounted under a name; `layer` is a container's, which can then be mounted again."""
         place = self.places / name
@@ -96,7 +100,7 @@ class Overlay:
         While any buildah runs, it has `home` mounted upon itself. When it unmounts that between the kernel's finding a
         layer there and its taking it, the answer is EINVAL, and another attempt finds the layer beneath.
         """
-        lower = [str(self.home / path) for path in lower]
+        lower = list(map(self.full, lower))
         if not all(map(os.path.exists, lower)):  # layers of another store that this one reads
             return None
         own = (f"upperdir={self.home / layer}/diff", f"workdir={self.home / layer}/work") if layer else ()
