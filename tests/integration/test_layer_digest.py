@@ -122,3 +122,17 @@ def test_what_only_the_kernel_tells_of_a_file_counts(tmp_path: Path) -> None:
     assert len(digests) == 6
     os.utime(layer / "f", (1, 1))
     assert digest_layers([bytes(layer)]) in digests
+
+
+def test_names_outside_of_a_layer_change_nothing(tmp_path: Path) -> None:
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    (layer / "b").write_text("x")
+    alone = digest_layers([bytes(layer)])
+    os.link(layer / "b", tmp_path / "outside")
+    assert digest_layers([bytes(layer)]) == alone
+    os.link(layer / "b", layer / "a")
+    linked = digest_layers([bytes(layer)])
+    (layer / "a").unlink()
+    (layer / "a").write_text("x")
+    assert digest_layers([bytes(layer)]) != linked

@@ -94,14 +94,19 @@ class _Layer:
         return is_folder
 
     def _linked(self, file: bytes, info: os.stat_result, path: bytes) -> bytes:
-        """Describe a file that may have several names: each tells the first one, too."""
-        if stat.S_ISDIR(info.st_mode):
-            return _described(file, info)
+        """Describe a file that may have several names: where it has, each tells the first one, too.
+
+        Names outside of the layer, such as a tree's files have while an image is made of it, change nothing.
+        """
         inode = (info.st_dev, info.st_ino)
-        if inode not in self._links:
+        if stat.S_ISDIR(info.st_mode) or inode not in self._links:
             self._links[inode] = (path, _described(file, info))
+            return self._links[inode][1]
         first, described = self._links[inode]
-        return described if described == _REMOVED else described + b" is " + first
+        if described == _REMOVED:
+            return described
+        self._entries[first] = linked = described + b" is " + first
+        return linked
 
 
 def _described(file: bytes, info: os.stat_result) -> bytes:
