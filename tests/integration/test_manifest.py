@@ -88,6 +88,7 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_amended() -> None:
         (("create", "t/list:4", "t/none:1"), 2, "error[image-missing]: there is no image localhost/t/none:1"),
         (("create", "t/list:5", "127.0.0.1:9/none:1"), 4, "error[registry-unreachable]: cannot add 127.0.0.1:9/none:1"),
         (("add", "t/list:1", "t/amd64:1", "--platform", "a/b/c/d"), 2, "'a/b/c/d' is not a platform"),
+        (("add", "t/list:1", "t/amd64:1", "--platform", "garbage"), 2, "'garbage' is neither an os nor"),
     ],
 )
 def test_what_cannot_be_is_told(arguments: tuple[str, ...], code: int, told: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.graphs import World, graph_of
 
@@ -18,6 +20,20 @@ BOTH = ("linux/arm64", "linux/s390x")  # neither is that of a machine that runs 
 
 def platforms(graph) -> dict[str, str]:
     return {vertex.id: str(vertex.platform) for vertex in graph.vertices}
+
+
+@pytest.mark.parametrize(
+    ("word", "full"),
+    [("aarch64", "linux/arm64"), ("arm", "linux/arm/v7"), ("riscv64", "linux/riscv64"), ("linux/foo", "linux/foo")],
+)
+def test_a_lone_word_is_an_architecture_and_beside_an_os_any_is_taken(word: str, full: str) -> None:
+    assert str(parse_platform(word)) == full
+
+
+@pytest.mark.parametrize(("word", "told"), [("foo", "like linux/arm64"), ("amd46", "did you mean 'amd64'?")])
+def test_a_lone_word_that_nobody_knows_is_no_platform(word: str, told: str) -> None:
+    with pytest.raises(ValueError, match=rf"'{word}' is neither an os nor an architecture; .*{re.escape(told)}"):
+        parse_platform(word)
 
 
 def one(text: str, *given: str, **fields):
