@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,23 @@ def test_a_name_that_is_taken_is_refused_unless_it_is_to_be_amended() -> None:
     assert (again.returncode, "error[name-taken]" in again.stderr) == (2, True)
     assert zbuild("create", "--amend", "t/list:3", "t/amd64:1").returncode == 0
     assert platforms(zbuild("inspect", "t/list:3").stdout) == ["amd64"]
+
+
+def test_a_list_that_cannot_be_made_whole_is_not_made() -> None:
+    assert zbuild("create", "t/list:7", "t/amd64:1", "127.0.0.1:9/none:1").returncode == 4
+    assert zbuild("inspect", "t/list:7").returncode == 2
+    made = zbuild("create", "t/list:7", "t/amd64:1")
+    assert made.returncode == 0, made.stderr
+    assert zbuild("create", "--amend", "t/list:7", "t/none:1").returncode == 2
+    assert platforms(zbuild("inspect", "t/list:7").stdout) == ["amd64"]
+
+
+def test_a_registry_that_does_not_answer_is_told_at_once() -> None:
+    zbuild("create", "t/list:8", "t/amd64:1")
+    began = time.monotonic()
+    ended = zbuild("push", "t/list:8", "127.0.0.1:9/a/b:1")
+    assert (ended.returncode, time.monotonic() - began < 15) == (4, True)
+    assert "error[registry-unreachable]: cannot push 127.0.0.1:9/a/b:1: the registry does not answer" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zbuild.api.registries import open_registry
 from zbuild.backend.buildah import manifests
 from zbuild.backend.local_names import LOCAL
 from zbuild.backend.process import Runner
-from zbuild.base.errors import UsageError
+from zbuild.base.errors import UsageError, ZbuildError
 from zbuild.base.reference import parse_reference
 from zbuild.execution.signals import Interruption
 
@@ -28,12 +28,21 @@ class Manifests:
         self._runner = Runner()
 
     def create(self, name: str, images: Sequence[str] = (), *, amend: bool = False) -> str:
-        """Make a list of images, and return its name in full; with `amend`, add to one that is there."""
+        """Make a list of images, and return its name in full; with `amend`, add to one that is there.
+
+        A new list is made whole or not at all.
+        """
         full = local_name(name)
         with self._interruptible():
+            new = not (amend and manifests.is_list(self._runner, full))
             manifests.create(self._runner, full, amend=amend)
-            for image in images:
-                manifests.add(self._runner, full, local_name(image), None, ())
+            try:
+                for image in images:
+                    manifests.add(self._runner, full, local_name(image), None, ())
+            except ZbuildError:
+                if new:
+                    manifests.discard(self._runner, full)
+                raise
         return full
 
     def add(self, name: str, images: Sequence[str], platform: Platform | None = None, annotations: Pairs = ()) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.backend.buildah import registry_commands
 from zbuild.backend.buildah.registry_calls import PAUSES, call_registry
-from zbuild.backend.registry_faults import said
+from zbuild.backend.registry_faults import registry_error, said
 from zbuild.base.errors import BackendError, RegistryError, UsageError
 from zbuild.base.loopback import is_loopback
 from zbuild.base.reference import parse_reference
@@ -30,6 +30,11 @@ def create(runner: Runner, name: str, *, amend: bool) -> None:
         if "already in use" in cause:
             raise UsageError("name-taken", f"there is an image or a list named {name}", hint="use --amend to add to it")
         raise BackendError("buildah-failed", f"cannot make the list {name}: {cause}")
+
+
+def discard(runner: Runner, name: str) -> None:
+    """Remove a list, even when cancelled; what comes of it is not told, for something else has failed before."""
+    runner.run(registry_commands.remove_list(name), cleanup=True)
 
 
 def add(runner: Runner, name: str, image: str, platform: Platform | None, annotations: Pairs) -> None:
@@ -64,9 +69,19 @@ def push(runner: Runner, name: str, destination: str) -> str:
             # buildah 1.28 says nothing, and ends well, when a registry refuses a manifest; but there is no digest then.
             if digest := file.read_text(encoding="utf-8"):
                 return digest
+            _check_reached(runner, destination, insecure=insecure)
             runner.sleep(pause)
     hint = f"look at what the registry of {destination} logs"
     raise RegistryError("registry-failed", f"cannot push {destination}: the registry takes no manifest", hint=hint)
+
+
+def _check_reached(runner: Runner, destination: str, *, insecure: bool) -> None:
+    """Raise RegistryError when a registry cannot be spoken to; buildah says nothing of that, either."""
+    done = runner.run(registry_commands.find_manifest(destination, insecure=insecure))
+    if done.returncode:
+        error = registry_error(f"cannot push {destination}", parse_reference(destination).domain, said(done.stderr))
+        if error.code != "registry-failed":  # that there is no such manifest yet is no news
+            raise error
 
 
 def is_list(runner: Runner, name: str) -> bool:

@@ -70,6 +70,17 @@ def push_list(name: str, reference: str, digest_file: str, *, insecure: bool) ->
     return Command(("buildah", "manifest", "push", *flags, name, f"docker://{reference}"), timeout=_TIMEOUT)
 
 
+def remove_list(name: str) -> Command:
+    """Remove a list from the store; the images in it stay."""
+    return Command(("buildah", "manifest", "rm", name))
+
+
+def find_manifest(reference: str, *, insecure: bool) -> Command:
+    """Print the manifest that a registry has under a tag."""
+    flags = _verify("--tls-verify", insecure=insecure)
+    return Command(("skopeo", "inspect", "--raw", *flags, f"docker://{reference}"), timeout=_TIMEOUT)
+
+
 def find_list(name: str) -> Command:
     """Succeed when a list of that name is in the store."""
     return Command(("buildah", "manifest", "exists", name))
