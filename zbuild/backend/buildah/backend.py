@@ -85,8 +85,11 @@ class BuildahBackend:
             raise system_error(error, f"cannot build {order.stage}") from error
 
     def tree_digest(self, image_id: str, selections: Sequence[Selection], *, shared: bool = False) -> tuple[str, ...]:
-        """Digest selections of an image's files. Raises ImageGoneError."""
-        return digest_selections(self._roots.root(image_id), selections, shared=shared)
+        """Digest selections of an image's files. Raises ImageGoneError, BackendError."""
+        try:
+            return digest_selections(self._roots.root(image_id), selections, shared=shared)
+        except OSError as error:
+            raise system_error(error, f"cannot read the files of {image_id[:12]}") from error
 
     def root(self, image_id: str) -> bytes:
         """Return where an image's files are mounted. Raises ImageGoneError, BackendError."""
