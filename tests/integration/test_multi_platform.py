@@ -141,6 +141,17 @@ def test_a_list_that_has_lost_its_tags_is_gone(repo: Monorepo, storage: Storage)
     assert first not in storage.images().values()
 
 
+def test_a_list_whose_tags_went_to_one_image_goes_without_a_word(repo: Monorepo, storage: Storage) -> None:
+    repo.build()
+    made = storage.images()["localhost/t/api:1"]
+    repo.write("api/main.txt", "changed")
+    repo.build("api", "--platform", HOST)
+    assert storage.images()["localhost/t/api:1"] != made
+    ended = repo.zbuild("build", "base", "--no-cache")
+    assert (ended.code, "cut off" in ended.stderr) == (0, False), ended.stderr
+    assert made not in storage.images().values()
+
+
 def test_pruning_keeps_what_a_list_holds(repo: Monorepo, storage: Storage) -> None:
     repo.build()
     members = {item["image_id"] for item in repo.metadata()["api"]["platforms"]}

@@ -52,10 +52,13 @@ def remove(engine: Engine, image_ids: Iterable[str]) -> None:
 
 def remove_bare(engine: Engine) -> None:
     """Remove the lists of this workspace that users' names have left. Raises BackendError."""
+    remove(engine, [image.id for image in engine.store.images().values() if is_bare(engine, image)])
+
+
+def is_bare(engine: Engine, image: StoredImage) -> bool:
+    """Tell whether an image is a list of this workspace that no user's name is left of."""
     prefix = engine.names.image_prefix + OWN
-    images = engine.store.images().values()
-    bare = (image.id for image in images if image.names and all(name.startswith(prefix) for name in image.names))
-    remove(engine, bare)
+    return bool(image.names) and all(name.startswith(prefix) for name in image.names)
 
 
 def _is_stored_list(store: Store, image: StoredImage) -> bool:

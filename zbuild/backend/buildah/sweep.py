@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from zbuild.backend.buildah.lists import is_bare
 from zbuild.backend.buildah.lists import remove as remove_all
 from zbuild.backend.memory import leftovers, remove
 from zbuild.backend.proc import end_family, leaders_naming
@@ -22,7 +23,7 @@ _GRACE = 1.0
 
 
 def sweep(engine: Engine, trees: Trees, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
-    """Remove leftovers and say what they were. Starts no process when there are none."""
+    """Remove leftovers and say what they were, but for bare lists. Starts no process when there are none."""
     names = _containers(engine)
     for name in names:
         # A run that was killed leaves its buildah running, which would go on writing to the container.
@@ -35,7 +36,9 @@ def sweep(engine: Engine, trees: Trees, keep: Collection[str], unfinished: Seque
     gone = trees.sweep(keep)
     images = _images(engine, trees.bottoms().union(keep), unfinished, set(map(engine.names.image, trees.stored())))
     remove_all(engine, [image.id for image in images])
-    removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in images)
+    # A list is made anew in no time, and bare as soon as its tags have moved: that is nothing to tell of.
+    told = (image for image in images if not is_bare(engine, image))
+    removed_images = (f"image {image.names[0] if image.names else image.id[:12]}" for image in told)
     return (*(f"container {name}" for name in names), *gone, *removed_images)
 
 
