@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from support.monorepo import Monorepo
 from support.registry import PASSWORD, USER, run_registry
 
 if TYPE_CHECKING:
     from support.base_registry import BaseRegistry
-    from support.monorepo import Monorepo
     from support.storage import Storage
 
 
@@ -97,6 +97,23 @@ def test_offline_what_is_here_is_used(on_base: Monorepo, bases: BaseRegistry, ba
     assert ended.stderr.count("; the images that are here are used") == 1
     ended = on_base.zbuild("build", "--pull")
     assert (ended.code, base_name in ended.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(("policy", "warnings"), [("newer", 1), ("missing", 0), ("never", 0)])
+def test_offline_another_workspace_finds_what_was_pulled(
+    on_base: Monorepo, bases: BaseRegistry, base_name: str, tmp_path: Path, policy: str, warnings: int
+) -> None:
+    for version in ("one", "two"):
+        bases.push(version, base_name)
+        on_base.build("--pull", "api")
+    bases.go_away()
+    other = Monorepo(tmp_path / "other", on_base.environment)
+    for name in ("zbuild.yaml", "other/Dockerfile"):
+        other.write(name, (on_base.root / name).read_text())
+    other.write("api/Dockerfile", f"FROM {bases.address}/{base_name}\nRUN test $VERSION = two\n")
+    ended = other.zbuild("build", f"--pull={policy}")
+    assert (ended.code, ended.stderr.count("; the images that are here are used")) == (0, warnings), ended.stderr
+    assert other.zbuild("build", "--pull=always").code == 4
 
 
 @pytest.mark.parametrize("policy", ["newer", "missing"])

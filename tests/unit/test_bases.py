@@ -18,6 +18,7 @@ from zbuild.model.image_config import ImageConfig
 from zbuild.model.lock import LockedBase
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from zbuild.backend.protocol import PullPolicy
@@ -31,27 +32,42 @@ ONE, TWO = "sha256:" + "1" * 64, "sha256:" + "2" * 64
 
 @dataclass
 class Store:
-    """Images by every name and digest they can be found under; `pulled` is what came from a registry."""
+    """Images by every name and digest they can be found under; `pulled` is what came from a registry.
 
-    images: dict[str, BaseImage] = field(default_factory=dict)
+    `names` are what each image is called, by its id.
+    """
+
+    found: dict[str, BaseImage] = field(default_factory=dict)
     pulled: list[str] = field(default_factory=list)
     pulls: bool = True
+    names: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def put(self, name: str, digest: str) -> None:
         image = BaseImage(f"id of {digest}", digest, ImageConfig(env=(("STORE", digest[7]),)))
-        self.images[name] = self.images[f"{name.rpartition(':')[0]}@{digest}"] = image
+        self.found[name] = self.found[f"{name.rpartition(':')[0]}@{digest}"] = image
+        self.names[image.image_id] = (name,)
 
     def capabilities(self) -> Capabilities:
         return Capabilities(("linux",), run=True, pulls=self.pulls)
 
     def resolve(self, reference: str, platform: Platform, pull: str) -> BaseImage:
-        if reference in self.images and pull != "always":
-            return self.images[reference]
+        if reference in self.found and pull != "always":
+            return self.found[reference]
         if pull == "never" or platform != AMD:
             raise RegistryError("image-missing", f"no {reference}")
         self.pulled.append(reference)
         self.put(reference if ":1" in reference else f"{reference.partition('@')[0]}:pulled", reference[-71:])
-        return self.images[reference]
+        self.names[f"id of {reference[-71:]}"] = (reference,)
+        return self.found[reference]
+
+    def images(self) -> Mapping[str, tuple[str, ...]]:
+        return self.names
+
+    def tag(self, image_id: str, names: Sequence[str]) -> None:
+        others = {one: tuple(name for name in had if name not in names) for one, had in self.names.items()}
+        self.names = others | {image_id: (*others[image_id], *names)}
+        image = next(image for image in self.found.values() if image.image_id == image_id)
+        self.found.update(dict.fromkeys(names, image))
 
 
 @dataclass
@@ -112,6 +128,7 @@ class World:
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(tmp_path / "fetched")
     monkeypatch.setattr("time.time", lambda: made.now)
+    monkeypatch.setattr("zbuild.fetch.bases.host_platform", lambda: AMD)
     return made
 
 
@@ -185,7 +202,26 @@ def test_policies_agree_on_what_is_here(world: World) -> None:
     bases.pulled(NAME, AMD, bases.find(NAME, AMD, "newer"))
     policies: tuple[PullPolicy, ...] = ("newer", "missing", "never")
     assert {world.run().find(NAME, AMD, policy).digest for policy in policies} == {ONE}
-    assert world.store.images[NAME].digest == TWO, "what a user called so keeps its name"
+    assert world.store.found[NAME].digest == TWO, "what a user called so keeps its name"
+
+
+def test_what_was_pulled_bears_the_name_it_was_pulled_for_wherever_that_moves(world: World) -> None:
+    for digest in (ONE, TWO):
+        world.registry.digests[NAME] = digest
+        bases = world.run()
+        bases.pulled(NAME, AMD, bases.find(NAME, AMD, "always"))
+        assert world.store.found[NAME].digest == digest
+    assert world.store.names == {
+        f"id of {ONE}": (f"reg.example/x@{ONE}",),
+        f"id of {TWO}": (f"reg.example/x@{TWO}", NAME),
+    }
+
+
+def test_what_a_lock_says_bears_no_name(world: World) -> None:
+    world.lock(TWO)
+    bases = world.run()
+    bases.pulled(NAME, AMD, bases.find(NAME, AMD, "newer"))
+    assert world.store.names == {f"id of {TWO}": (f"reg.example/x@{TWO}",)}
 
 
 def test_a_name_that_became_another_image_s_is_asked_for_again(world: World) -> None:
@@ -376,7 +412,7 @@ def test_after_something_left_the_store_it_is_looked_into_again(world: World) ->
     world.store.put(NAME, ONE)
     bases = world.run()
     assert bases.find(NAME, AMD, "newer").image_id
-    world.store.images.clear()
+    world.store.found.clear()
     bases.forget()
     assert bases.find(NAME, AMD, "newer").image_id == ""
     assert heads(world) == 1

@@ -12,10 +12,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from zbuild.backend.image_json import diff_ids, parse_config
-from zbuild.backend.local_names import is_local
+from zbuild.backend.local_names import full_name, is_local
 from zbuild.backend.protocol import BaseImage
 from zbuild.base.errors import RegistryError
 from zbuild.base.once import Once
+from zbuild.base.platform import host_platform
 from zbuild.base.reference import parse_reference
 from zbuild.fetch.at_once import ask_at_once
 from zbuild.fetch.meanings import AWAY
@@ -211,7 +212,20 @@ class Bases:
 
     def _pull(self, reference: str, platform: Platform, digest: str) -> BaseImage:
         self._tell(f"pulling {reference}")
-        return replace(self._backend.resolve(_exact(reference, digest), platform, "missing"), digest=digest)
+        image = self._backend.resolve(_exact(reference, digest), platform, "missing")
+        if platform == host_platform() and not self._fixed(reference, platform):
+            self._name(image.image_id, full_name(reference))
+        return replace(image, digest=digest)
+
+    def _name(self, image_id: str, name: str) -> None:
+        """Give an image the name it was pulled for, for other workspaces to find it by where nobody can be asked.
+
+        A name that stands for what did not come from its registry by digest may be somebody's work: it stays there.
+        """
+        pulled = f"{parse_reference(name).name}@"
+        holders = [names for names in self._backend.images().values() if name in names]
+        if all(any(one.startswith(pulled) for one in names) for names in holders):
+            self._backend.tag(image_id, [name])
 
 
 def _exact(reference: str, digest: str) -> str:
