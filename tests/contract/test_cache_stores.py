@@ -10,6 +10,7 @@ from support.lab import DictMemory
 from support.s3_server import BUCKET, run_s3
 
 from zbuild.api.registries import open_registry
+from zbuild.base.errors import RegistryError
 from zbuild.cache.folder import FolderStore
 from zbuild.cache.protocol import MissingLayerError, PackedLayer
 from zbuild.cache.registry import RegistryStore
@@ -129,3 +130,14 @@ def test_items_are_listed_and_removed(kind: str, request: pytest.FixtureRequest,
         store.remove(item)
         store.remove(item)
     assert list(store.items()) == []
+
+
+@pytest.mark.integration
+def test_a_bucket_that_is_not_there_is_told(s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "tests")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
+    store = S3Store(CachePlace("s3", "nowhere", "p", "us-east-1", s3))
+    for use in (lambda: list(store.items()), lambda: store.read_record(KEY)):
+        with pytest.raises(RegistryError) as raised:
+            use()
+        assert raised.value.message.endswith(f"the cache s3://nowhere/p: there is no bucket nowhere at {s3}")

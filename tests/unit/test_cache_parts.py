@@ -143,13 +143,13 @@ def full(tmp_path: Path) -> FolderStore:
 
 
 def test_what_no_record_needs_goes_when_it_is_old_enough(full: FolderStore) -> None:
-    assert prune(full, Allowed(), 2 * 3600.0).layers == 0
-    assert prune(full, Allowed(), 10 * 3600.0).layers == 1
+    assert prune(full, Allowed(), 2 * 3600.0).gone.layers == 0
+    assert prune(full, Allowed(), 10 * 3600.0).gone.layers == 1
     assert "sha256:dd" not in _names(full)
 
 
 def test_what_was_not_used_for_long_goes(full: FolderStore) -> None:
-    removed = prune(full, Allowed(ttl=2.5 * 3600), 5 * 3600.0)
+    removed = prune(full, Allowed(ttl=2.5 * 3600), 5 * 3600.0).gone
     assert (removed.records, removed.layers) == (2, 3)
     assert _names(full) == {"3" * 9, "sha256:cc"}
 
@@ -161,9 +161,45 @@ def test_what_was_used_last_stays_within_the_size(full: FolderStore) -> None:
     assert _names(full) == {"3" * 9, "sha256:cc"}
 
 
+def test_records_stay_for_as_long_as_their_layers_must(full: FolderStore) -> None:
+    before = _names(full)
+    at = 3.5 * 3600.0
+    young = prune(full, Allowed(max_size=1), at, dry_run=True).waiting
+    assert (young.records, young.layers) == (1, 1)
+    for item in full.items():
+        _use(full._path(item), at)
+    for allowed in (Allowed(max_size=1), Allowed(ttl=60.0)):
+        removal = prune(full, allowed, at + 600)
+        assert (removal.gone.size, removal.waiting.records, removal.waiting.layers) == (0, 3, 4)
+        assert _names(full) == before
+    assert prune(full, Allowed(max_size=1), at + 3601).gone.records == 3
+    assert _names(full) == set()
+
+
+def test_a_look_is_no_use_of_records(full: FolderStore) -> None:
+    before = {item.name: item.used for item in full.items()}
+    prune(full, Allowed(max_size=1 << 30), 1.5 * 3600.0)
+    assert {item.name: item.used for item in full.items()} == before
+
+
+def test_a_record_goes_when_a_layer_goes_with_it(full: FolderStore) -> None:
+    _use(full._layer(f"sha256:{'b' * 64}"), 10 * 3600.0)
+    assert prune(full, Allowed(max_size=1), 10 * 3600.0).gone.records == 3
+    assert _names(full) == {"sha256:bb"}
+
+
+def test_files_that_no_cache_wrote_are_left_alone(full: FolderStore, tmp_path: Path) -> None:
+    for name in ("src/app/main.py", "layers/aa/notes.txt", ".git/hooks/.x.tmp"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        _use(tmp_path / name, 0.0)
+    prune(full, Allowed(max_size=1), 10 * 3600.0)
+    assert len([path for path in tmp_path.rglob("*") if path.is_file()]) == 3
+
+
 def test_a_look_removes_nothing(full: FolderStore) -> None:
     before = _names(full)
-    assert prune(full, Allowed(max_size=1), 10 * 3600.0, dry_run=True).records == 3
+    assert prune(full, Allowed(max_size=1), 10 * 3600.0, dry_run=True).gone.records == 3
     assert _names(full) == before
 
 

@@ -84,6 +84,11 @@ def _records(cache: Path) -> list[Path]:
     return sorted(cache.glob("records/*/*.json"))
 
 
+def _age(cache: Path) -> None:
+    for path in cache.glob("*/*/*"):
+        os.utime(path, (0, 0))
+
+
 def _layers_of(cache: Path, stage: str) -> list[str]:
     documents = [json.loads(path.read_bytes().partition(b"\n")[2]) for path in _records(cache)]
     found = next(document for document in documents if document["stage"] == stage)
@@ -248,8 +253,11 @@ def test_a_folder_stays_within_its_size(one: Machine, cache: Path) -> None:
     section = f"cache: {{to: ['{cache}'], max_size: 1}}\n"
     one.write("zbuild.yaml", FILE + section)
     one.build(cache_from=(), cache_to=())
-    assert _records(cache) == []
-    assert list(cache.glob("layers/*/*")) != []  # too young to be taken from whoever may be writing a record
+    young = _records(cache)
+    assert young != []  # their layers are too young to be taken from whoever may be writing a record
+    _age(cache)
+    one.build("app", cache_from=(), cache_to=())
+    assert not set(young) & set(_records(cache))
 
 
 def test_an_old_entry_is_replaced_by_a_new_one(one: Machine, two: Machine, cache: Path) -> None:
@@ -279,9 +287,15 @@ def test_a_client_that_is_not_installed_is_told_before_anything_runs(
 
 def test_prune_of_a_remote_cache(one: Machine, cache: Path) -> None:
     one.build()
-    assert prune_remote(str(cache), PruneChoices(keep_size=1, dry_run=True)).removed == ("6 records",)
+    young = prune_remote(str(cache), PruneChoices(keep_size=1))
+    assert (young.size, len(_records(cache))) == (0, 6)
+    assert young.waiting.startswith("kept for now: 6 records and ")
+    _age(cache)
+    assert prune_remote(str(cache), PruneChoices(keep_size=1, dry_run=True)).removed[0] == "6 records"
     assert prune_remote(str(cache), PruneChoices(keep_size=1)).size > 0
     assert _records(cache) == []
+    with pytest.raises(UsageError, match="there is no cache at"):
+        prune_remote(f"{cache}-not", PruneChoices())
     with pytest.raises(UsageError, match="keeps its room itself"):
         prune_remote("registry.example/cache", PruneChoices())
 

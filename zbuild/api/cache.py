@@ -81,10 +81,14 @@ class PruneChoices:
 
 @dataclass(frozen=True, slots=True)
 class Pruned:
-    """What was removed, in words, and how many bytes are free by that; of a dry run, what would be."""
+    """What was removed, in words, and how many bytes are free by that; of a dry run, what would be.
+
+    `waiting` says what stays for now, and why.
+    """
 
     removed: tuple[str, ...]
     size: int
+    waiting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

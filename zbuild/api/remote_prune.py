@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zbuild.api.cache import Pruned
 from zbuild.base.errors import UsageError
-from zbuild.base.text import plural
+from zbuild.base.text import plural, size_text
 from zbuild.cache.folder import FolderStore
 from zbuild.cache.policy import Allowed, prune
 from zbuild.cache.s3 import S3Store, check_client
@@ -16,6 +16,7 @@ from zbuild.syntax.cache_places import parse_cache_place
 
 if TYPE_CHECKING:
     from zbuild.api.cache import PruneChoices
+    from zbuild.cache.policy import Amount
     from zbuild.cache.protocol import PrunableStore
     from zbuild.model.caches import CachePlace
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 def prune_remote(place: str, choices: PruneChoices) -> Pruned:
     """Remove from a folder or bucket what was not used for long, what is over its size, and what no record needs.
 
-    Raises UsageError for a place that is none or cannot be pruned, BackendError without a client, RegistryError.
+    Raises UsageError for a place that is none, is not there or cannot be pruned, BackendError without a client,
+    RegistryError.
     """
     try:
         store = _open(parse_cache_place(place, str(Path.cwd())))
@@ -31,13 +33,25 @@ def prune_remote(place: str, choices: PruneChoices) -> Pruned:
         raise UsageError("bad-cache", str(error)) from None
     allowed = Allowed(choices.older_than, choices.keep_size or 0)
     removal = prune(store, allowed, time.time(), dry_run=choices.dry_run)
-    counts = {"record": removal.records, "layer": removal.layers}
-    return Pruned(tuple(plural(count, what) for what, count in counts.items() if count), removal.size)
+    return Pruned(_told(removal.gone), removal.gone.size, _why_waiting(removal.waiting))
+
+
+def _told(amount: Amount) -> tuple[str, ...]:
+    counts = {"record": amount.records, "layer": amount.layers}
+    return tuple(plural(count, what) for what, count in counts.items() if count)
+
+
+def _why_waiting(waiting: Amount) -> str:
+    what = " and ".join(_told(waiting))
+    why = "layers that were used within the last hour may be needed by a build that goes on"
+    return f"kept for now: {what} ({size_text(waiting.size)}); {why}" if what else ""
 
 
 def _open(place: CachePlace) -> PrunableStore:
     match place.kind:
         case "folder":
+            if not Path(place.path).is_dir():
+                raise UsageError("no-cache", f"there is no cache at {place.path}")
             return FolderStore(Path(place.path))
         case "s3":
             check_client(place)

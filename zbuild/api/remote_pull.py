@@ -80,7 +80,7 @@ class Puller:
         """Look for the results of stages, all at once; return their records and the names of the stores."""
         described = {other: decision.described for other, decision in decisions.items()}
         keys = {name: key for name in names if (key := self._key(name, decisions, described))}
-        asked = {name: self._ask(key) for name, key in keys.items()}
+        asked = {name: self._ask(key, name) for name, key in keys.items()}
         found = {name: self._transfers.result(future) for name, future in asked.items()}
         return {
             name: (self._recorded(described[name], item, decisions[name].key), item.store.name)
@@ -101,7 +101,7 @@ class Puller:
             shared = shared_key(self._keys.resolved(described, record_of))
         except NotSharedError:
             return None
-        item = self._transfers.result(self._ask(shared))
+        item = self._transfers.result(self._ask(shared, described.vertex.id))
         if item is None or shared in self._useless:
             return None
         return self._recorded(described, item, key), item.store.name
@@ -122,13 +122,13 @@ class Puller:
             return False
         return wanted.selection is None or self._keys.knows(record, wanted) or record.image_id in self._backend.images()
 
-    def _ask(self, key: str) -> Future[Found | None]:
+    def _ask(self, key: str, stage: str) -> Future[Found | None]:
         with self._lock:
             if key not in self._asked:
-                self._asked[key] = self._transfers.submit(lambda: self._look(key))
+                self._asked[key] = self._transfers.submit(lambda: self._look(key, stage))
             return self._asked[key]
 
-    def _look(self, key: str) -> Found | None:
+    def _look(self, key: str, stage: str) -> Found | None:
         for store in self._stores:
             data = store.read_record(key)
             if data is None:
@@ -136,7 +136,7 @@ class Puller:
             try:
                 entry = decode_entry(data, key)
             except EntryError as error:
-                self._warn(f"the remote cache {store.name} has a false record, which is not used: {error}")
+                self._warn(f"the remote cache {store.name} has a false record of {stage}, which is not used: {error}")
                 self.refused.add(key)
                 continue
             if not self._ttl or entry.created + self._ttl > time.time():

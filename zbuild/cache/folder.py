@@ -33,16 +33,20 @@ class FolderStore:
         self._root = root
 
     def read_record(self, key: str) -> bytes | None:
-        """Return the record under a key."""
-        path = self._record(key)
+        """Return the record under a key; it then counts as used."""
+        data = self.peek_record(key)
+        if data is not None:
+            _touch(self._record(key))
+        return data
+
+    def peek_record(self, key: str) -> bytes | None:
+        """Return the record under a key: looking for what can go must not make everything look used."""
         try:
-            data = path.read_bytes()
+            return self._record(key).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise self._error("read", error) from error
-        _touch(path)
-        return data
 
     def write_record(self, key: str, data: bytes, diff_ids: Sequence[str], *, replace: bool) -> None:  # noqa: ARG002 - the record tells of its layers
         """Keep a record."""
@@ -92,19 +96,22 @@ class FolderStore:
         """Release nothing: nothing is held."""
 
     def items(self) -> Iterator[StoredItem]:
-        """List everything."""
-        for path in self._root.glob("*/*/*"):
+        """List everything that stores have written; other files of the folder are not theirs to tell of."""
+        for path in (*self._root.glob("records/*/*"), *self._root.glob("layers/*/*")):
             with suppress(OSError):
                 found = path.stat()
-                yield self._item(path, found.st_size, found.st_mtime)
+                if item := self._item(path, found.st_size, found.st_mtime):
+                    yield item
 
-    def _item(self, path: Path, size: int, used: float) -> StoredItem:
+    def _item(self, path: Path, size: int, used: float) -> StoredItem | None:
         folder, name = path.parts[-3], path.name
         if folder == "records" and name.endswith(".json") and not name.startswith("."):
             return StoredItem("record", name.removesuffix(".json"), size, used)
         if folder == "layers" and name.endswith(".tar.zst") and not name.startswith("."):
             return StoredItem("layer", f"sha256:{name.removesuffix('.tar.zst')}", size, used)
-        return StoredItem("rest", str(path.relative_to(self._root)), size, used)
+        if name.startswith(".") and name.endswith(TEMPORARY):
+            return StoredItem("rest", str(path.relative_to(self._root)), size, used)
+        return None
 
     def remove(self, item: StoredItem) -> None:
         """Remove one thing."""

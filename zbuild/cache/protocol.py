@@ -75,6 +75,10 @@ class StoredItem:
 class PrunableStore(RemoteStore, Protocol):
     """A store that can tell what it holds, and let go of it."""
 
+    def peek_record(self, key: str) -> bytes | None:
+        """Return the record under a key, which does not count as used by that; None when there is none."""
+        ...
+
     def items(self) -> Iterator[StoredItem]:
         """List everything."""
         ...

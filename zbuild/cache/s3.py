@@ -8,6 +8,7 @@ Credentials come from the environment, the machine's role, or AWS's own files; t
 from __future__ import annotations
 
 import os
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ _RECORDS, _LAYERS = "records/", "layers/"
 _RECORD, _LAYER = ".json", ".tar.zst"
 _CONNECT, _STALL, _PATIENCE = "5s", "30s", timedelta(seconds=15)
 _RETRIES = 3
+_NO_BUCKET = "NoSuchBucket"
 _DENIED = ("PermissionDeniedError", "UnauthenticatedError")
 
 
@@ -42,6 +44,7 @@ class S3Store:
 
     def __init__(self, place: CachePlace) -> None:
         self.name = str(place)
+        self._place = place
         self._client = _open(place)
 
     def read_record(self, key: str) -> bytes | None:
@@ -49,8 +52,14 @@ class S3Store:
         with self._faults("read"):
             try:
                 return bytes(self._client.get(_record(key)).bytes())
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if _NO_BUCKET in str(error):
+                    raise
                 return None
+
+    def peek_record(self, key: str) -> bytes | None:
+        """Return the record under a key; buckets do not know what was read."""
+        return self.read_record(key)
 
     def write_record(self, key: str, data: bytes, diff_ids: Sequence[str], *, replace: bool) -> None:  # noqa: ARG002 - the record tells of its layers
         """Keep a record; of two writers at once, the first one's stays (If-None-Match)."""
@@ -90,17 +99,17 @@ class S3Store:
         """Release nothing: the client has no more than connections."""
 
     def items(self) -> Iterator[StoredItem]:
-        """List everything; what was last written counts as last used."""
+        """List what stores have written, and no other objects; what was last written counts as last used."""
         with self._faults("list"):
             for batch in self._client.list():
                 for found in batch:
-                    yield _item(found["path"], found["size"], found["last_modified"].timestamp())
+                    if item := _item(found["path"], found["size"], found["last_modified"].timestamp()):
+                        yield item
 
     def remove(self, item: StoredItem) -> None:
         """Remove one thing."""
-        path = _record(item.name) if item.kind == "record" else item.name
         with self._faults("remove something from"):
-            self._client.delete(_layer(item.name) if item.kind == "layer" else path)
+            self._client.delete(_layer(item.name) if item.kind == "layer" else _record(item.name))
 
     @contextmanager
     def _faults(self, what: str) -> Iterator[None]:
@@ -109,12 +118,20 @@ class S3Store:
         try:
             yield
         except (BaseError, FileNotFoundError, PermissionError) as error:
-            cause = str(error).partition("\n")[0]
-            message = f"cannot {what} the cache {self.name}: {cause}"
+            message = f"cannot {what} the cache {self.name}: {self._cause(error)}"
             if isinstance(error, PermissionError) or type(error).__name__ in _DENIED:
                 hint = "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
                 raise RegistryError("cache-denied", message, hint=hint) from error
             raise RegistryError("cache-failed", message) from error
+
+    def _cause(self, error: Exception) -> str:
+        """Return what the server says, or else the first line of what the client does."""
+        code, message = (re.search(f"<{tag}>([^<]*)</{tag}>", str(error)) for tag in ("Code", "Message"))
+        if code is None:
+            return str(error).partition("\n")[0]
+        if code[1] == _NO_BUCKET:
+            return f"there is no bucket {self._place.path} at {self._place.endpoint or _endpoint() or 'AWS'}"
+        return f"{code[1]}: {message[1]}" if message else code[1]
 
 
 def _open(place: CachePlace) -> Any:  # noqa: ANN401 - the client is an extra, which type checkers may not find
@@ -144,9 +161,9 @@ def _layer(diff_id: str) -> str:
     return f"{_LAYERS}{diff_id.removeprefix('sha256:')}{_LAYER}"
 
 
-def _item(path: str, size: int, used: float) -> StoredItem:
+def _item(path: str, size: int, used: float) -> StoredItem | None:
     if path.startswith(_RECORDS) and path.endswith(_RECORD):
         return StoredItem("record", path.removeprefix(_RECORDS).removesuffix(_RECORD), size, used)
     if path.startswith(_LAYERS) and path.endswith(_LAYER):
         return StoredItem("layer", f"sha256:{path.removeprefix(_LAYERS).removesuffix(_LAYER)}", size, used)
-    return StoredItem("rest", path, size, used)
+    return None

@@ -84,4 +84,5 @@ def command(
         pruned = workspace.cache(options, warn).prune(choices)
     removed, freed = ("would remove", "would free") if dry_run else ("removed", "freed")
     lines = [f"{removed} {what}" for what in pruned.removed]
-    click.echo("\n".join([*lines, f"{freed} {size_text(pruned.size)}"]) if lines else "nothing to remove")
+    lines = [*lines, f"{freed} {size_text(pruned.size)}"] if lines else ["nothing to remove"]
+    click.echo("\n".join([*lines, pruned.waiting] if pruned.waiting else lines))
