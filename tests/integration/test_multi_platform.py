@@ -240,6 +240,7 @@ def test_each_platform_is_verified_and_so_are_the_tags_of_the_list(repo: Monorep
     ended = repo.zbuild("verify", "api")
     assert ended.code == 1
     assert "localhost/t/api:1 is another image" in ended.stdout + ended.stderr
+    assert "build anew: 'zbuild build api'\n" in ended.stderr
 
 
 def test_half_a_list_of_a_run_that_was_killed_is_made_anew(repo: Monorepo, storage: Storage) -> None:

@@ -13,38 +13,46 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from zbuild.api.session import Session
-    from zbuild.graph.types import Graph, ImageNode
+    from zbuild.graph.types import Graph, ImageNode, Vertex
     from zbuild.plan.planner import Decision
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """What was found of a target's image: its id ("" where there is none), and all that is wrong with it."""
+    """What was found of a target's image: its id ("" where there is none), and all that is wrong with it.
+
+    `name` is the stage's, with its platform where a target has several. `damaged`: the store does not hold what was
+    built, and a build that finds the image up to date does not see that.
+    """
 
     name: str
+    target: str
     image_id: str
     problems: tuple[str, ...]
+    damaged: bool = False
 
 
 def verify(graph: Graph, session: Session) -> tuple[Verified, ...]:
     """Check the images of all targets. Raises BackendError where the store cannot be read."""
     decisions = session.decide(graph)
     session.sources.save()
-    found = tuple(_verified(name, decisions[name], session) for name in graph.roots)
+    by_id = graph.by_id()
+    found = tuple(_verified(by_id[name], decisions[name], session) for name in graph.roots)
     return tuple(_with_tags(item, found, graph, session) for item in found)
 
 
-def _verified(name: str, decision: Decision, session: Session) -> Verified:
+def _verified(vertex: Vertex, decision: Decision, session: Session) -> Verified:
+    name, target = vertex.id, vertex.id.removesuffix(f"@{vertex.platform}")
     record = decision.record
     if record is None or decision.action != "cached" or decision.same_as:
-        return Verified(name, "", (f"not what these build files give: {decision.reason}",))
+        return Verified(name, target, "", (f"not what these build files give: {decision.reason}",))
     if record.image_id not in session.present:
-        return Verified(name, "", ("its image is gone from the store",))
+        return Verified(name, target, "", ("its image is gone from the store",))
     try:
         damaged = session.backend.check(record.image_id)
     except ImageGoneError as error:
         damaged = (error.message,)
-    return Verified(name, record.image_id, damaged)
+    return Verified(name, target, record.image_id, damaged, damaged=bool(damaged))
 
 
 def _with_tags(item: Verified, found: Sequence[Verified], graph: Graph, session: Session) -> Verified:

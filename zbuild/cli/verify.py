@@ -40,7 +40,9 @@ def command(workspace: Workspace, targets: tuple[str, ...], options: BuildOption
             click.echo(f"{image.name}: {problem}")
         if not image.problems:
             click.echo(f"{image.name}: whole and up to date, {image.image_id[:12]}")
-    bad = [image.name for image in found if image.problems]
+    bad = [image for image in found if image.problems]
     if bad:
+        names = " ".join(dict.fromkeys(image.target for image in bad))
+        again = "-B " if any(image.damaged for image in bad) else ""
         message = f"{plural(len(bad), 'image')} of {len(found)} not as it should be"
-        raise ZbuildError("not-verified", message, hint=f"build anew: 'zbuild build -B {' '.join(bad)}'")
+        raise ZbuildError("not-verified", message, hint=f"build anew: 'zbuild build {again}{names}'")
