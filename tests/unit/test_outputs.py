@@ -40,6 +40,8 @@ def test_outputs_are_written_as_buildx_has_them(text: str, output: Output) -> No
         ("type=oci", "type=oci needs dest=PATH"),
         ("type=docker-archive", "type=docker-archive needs dest=PATH"),
         ("type=oci,dest=x,tar=perhaps", "'tar' is true or false"),
+        ("type=tar,dest=-", "'-' is no path: nothing is written to stdout"),
+        ("-", "'-' is no path"),
         ("type=oci,destination=x", "'destination=x' is none of type="),
     ],
 )

@@ -29,7 +29,7 @@ def parse_output(text: str) -> Output:
     """Read one `--output`. Raises ValueError, which says what is wrong."""
     fields = next(csv.reader([text]), [])
     if len(fields) == 1 and "=" not in fields[0]:
-        return Output("local", fields[0])
+        return Output("local", _checked(fields[0]))
     given: dict[str, str] = {}
     for field in fields:
         name, equals, value = field.strip().partition("=")
@@ -42,7 +42,13 @@ def parse_output(text: str) -> Output:
         raise ValueError(f"type={given['type']} needs dest=PATH")
     if given.get("tar", "true") not in ("true", "false"):
         raise ValueError("'tar' is true or false")
-    return Output(kind, dest, given.get("tar") != "false")
+    return Output(kind, _checked(dest), given.get("tar") != "false")
+
+
+def _checked(dest: str) -> str:
+    if dest == "-":
+        raise ValueError("'-' is no path: nothing is written to stdout; name a file, or './-' for one called so")
+    return dest
 
 
 def _kind(text: str) -> OutputKind:
