@@ -142,6 +142,8 @@ def test_trees_are_told_pruned_and_cleaned(repo: Monorepo, storage: Storage) -> 
     assert len(trees(storage)) == 2
     pruned = repo.zbuild("cache", "prune")
     assert (pruned.code, len(trees(storage))) == (0, 1)
+    assert "removed files tree-" in pruned.stdout
+    assert "image tree-" not in pruned.stdout
     assert set(repo.build().values()) == {"cached"}
     assert repo.zbuild("clean", "--all").code == 0
     assert trees(storage) == set()

@@ -171,13 +171,13 @@ class WorkspaceCache:
             if choices.keep_size is not None:
                 victims = kept.within(victims, choices.keep_size)
             if choices.dry_run:
-                return Pruned(_words(kept, victims.images), kept.own_size(victims.images))
+                return Pruned(_words(session, kept, victims.images), kept.own_size(victims.images))
             session.backend.remove(victims.images)
             after = session.backend.usage()
             session.records.forget([record.key for record in victims.records if record.image_id not in after])
             gone = tuple(image for image in victims.images if image not in after)
             freed = _layers(before).items() - _layers(after).items()
-            return Pruned((*swept, *_words(kept, gone)), sum(size for _, size in freed))
+            return Pruned((*swept, *_words(session, kept, gone)), sum(size for _, size in freed))
 
     def _needed(self, session: Session, folder: StateFolder) -> frozenset[str]:
         """Return the keys of the records that the build files lead to now, of all images of the workspace.
@@ -216,9 +216,10 @@ def _keys(graph: Graph, decisions: Mapping[str, Decision], session: Session) -> 
             yield latest.key
 
 
-def _words(kept: KeptImages, images: Collection[str]) -> tuple[str, ...]:
+def _words(session: Session, kept: KeptImages, images: Collection[str]) -> tuple[str, ...]:
     stages = {record.image_id: shown(record) for record in reversed(kept.records)}
-    return tuple(f"image {image[:12]} of {stages[image]}" for image in images)
+    is_image = session.backend.is_image
+    return tuple(f"{'image' if is_image(image) else 'files'} {image[:12]} of {stages[image]}" for image in images)
 
 
 def _layers(usage: Mapping[str, ImageUse]) -> dict[str, int]:

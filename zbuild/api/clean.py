@@ -15,7 +15,8 @@ def clean_store(session: Session, *, everything: bool) -> list[str]:
     ours = records.all_image_ids()
     removed = list(session.backend.sweep(() if everything else ours, []))
     if everything:
-        built = [image for image in present if image in ours]
+        # Trees have gone, and been told of, with what dead runs left.
+        built = [image for image in present if image in ours and session.backend.is_image(image)]
         session.backend.remove(built)
         removed.extend(f"image {image[:12]}" for image in built)
     records.forget([record.key for record in records.records() if record.image_id not in present])
