@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 _UNITS = {"ns": 1, "us": 1_000, "µs": 1_000, "ms": 1_000_000, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
@@ -23,14 +24,15 @@ def parse_duration(text: str) -> int:
 
 
 def parse_age(text: str) -> float:
-    """Return in seconds how long ago something was: a duration, or whole days or weeks (`7d`, `2w`).
+    """Return in seconds how long ago something was: a duration with units, whole days or weeks (`7d`, `2w`), or 0.
 
-    Raises ValueError for anything else.
+    Raises ValueError for anything else, a bare number too: 3 could be seconds or days.
     """
     found = re.fullmatch(r"(\d+)([dw])", text.strip(), re.ASCII)
     if found:
         return float(found[1]) * (24 * 3600 if found[2] == "d" else 7 * 24 * 3600)
-    try:
-        return parse_duration(text) / 10**9
-    except ValueError:
-        raise ValueError(f"'{text}' is not an age; write it like 12h, 7d or 2w") from None
+    with suppress(ValueError):
+        age = parse_duration(text) / 10**9
+        if not age or not text.strip()[-1].isdigit():
+            return age
+    raise ValueError(f"'{text}' is not an age; write it like 12h, 7d or 2w")
