@@ -117,6 +117,15 @@ def check_sbom(text: str) -> list[str]:
     return sorted(component["purl"] for component in json.loads(text)["components"])
 
 
+def test_files_are_what_was_attached(repo: Monorepo, address: str) -> None:
+    asked = ("--push", "--provenance", "--sbom", "--attestations", "att")
+    ended = repo.zbuild("build", "api", *SECRET, *asked)
+    assert ended.code == 0, ended.stderr
+    found = attached(f"{address}/api:1")
+    assert (repo.root / "att/api.provenance.json").read_text() == found[PROVENANCE][1]
+    assert (repo.root / "att/api.sbom.json").read_text() == found[SBOM][1]
+
+
 def digest_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 

@@ -23,7 +23,8 @@ from zbuild.oci.referrers import Attachment
 from zbuild.state.record import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import TypeAlias
 
     from zbuild.api.graphs import LoadedGraph
     from zbuild.api.options import BuildOptions, Document, PushedTag
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from zbuild.graph.types import Graph, Vertex
     from zbuild.oci.media import Descriptor
     from zbuild.oci.registry import Registry
+
+    _Key: TypeAlias = tuple[str, str, Document]  # an image, a stage of it, and what is told of that
 
 
 def check_choice(options: BuildOptions, *, pushes: bool) -> None:
@@ -49,17 +52,19 @@ def check_choice(options: BuildOptions, *, pushes: bool) -> None:
 
 
 def attest(built: Built, session: Session, options: BuildOptions, pushed: Sequence[PushedTag], emit: Emit) -> None:
-    """Make the documents that are asked for; write them to the folder, and attach them to the pushed tags.
+    """Make the documents that are asked for; attach them to the pushed tags, and write them to the folder.
+
+    Written is what was attached, of an image in several repositories to the first; of one that was not pushed, it is
+    documents about the image in the store.
 
     Raises RegistryError, BackendError, InterruptedBuildError; UsageError for files that are not as they were built.
     """
     maker = _Maker(built, session)
     kinds = options.documents
     try:
+        attached = _attach_all(maker, kinds, built.loaded.graph, pushed, emit) if pushed else {}
         if options.attestations:
-            _write_all(maker, kinds, built.loaded.graph, Path(session.root, options.attestations))
-        if pushed:
-            _attach_all(maker, kinds, built.loaded.graph, pushed, emit)
+            _write_all(maker, kinds, built.loaded.graph, attached, Path(session.root, options.attestations))
     except OSError as error:
         raise system_error(error, f"cannot make {' and '.join(kinds)}") from error
 
@@ -109,21 +114,25 @@ class _Maker:
         return self._packages[image_id]
 
 
-def _write_all(maker: _Maker, kinds: Sequence[Document], graph: Graph, folder: Path) -> None:
-    """Write the documents of all targets to a folder, one file for each."""
+def _write_all(
+    maker: _Maker, kinds: Sequence[Document], graph: Graph, attached: Mapping[_Key, str], folder: Path
+) -> None:
+    """Write the documents of all targets to a folder, one file for each: those attached, others made here."""
     folder.mkdir(parents=True, exist_ok=True)
     for image, vertices in _targets(graph):
         for vertex in vertices:
             shown = image if len(vertices) == 1 else f"{image}@{vertex.platform}"
             for kind in kinds:
-                text = maker.make(kind, image, vertex, image, maker.local_digest(vertex))
+                text = attached.get((image, vertex.id, kind))
+                text = text or maker.make(kind, image, vertex, image, maker.local_digest(vertex))
                 write_whole(folder / f"{shown.replace('/', '_')}.{kind}.json", text.encode(), 0o666)
 
 
 def _attach_all(
     maker: _Maker, kinds: Sequence[Document], graph: Graph, pushed: Sequence[PushedTag], emit: Emit
-) -> None:
-    """Attach to each image that was pushed, once in each repository."""
+) -> dict[_Key, str]:
+    """Attach to each image that was pushed, once in each repository; return what went to the first of them."""
+    attached: dict[_Key, str] = {}
     vertices = dict(_targets(graph))
     with ExitStack() as stack:
         registry = stack.enter_context(open_registry())
@@ -134,7 +143,9 @@ def _attach_all(
                 for kind in kinds:
                     text = maker.make(kind, tag.image, vertex, repository.name, subject.digest)
                     registry.attach(subject, repository, _attachment(kind, text))
+                    attached.setdefault((tag.image, vertex.id, kind), text)
             emit(Notice(f"attached {' and '.join(kinds)} to {repository.name}@{digest}"))
+    return attached
 
 
 def _subjects(
