@@ -31,7 +31,8 @@ class Fetching(Monorepo):
 
     def tree(self) -> Path:
         """Return the folder of the image that was built last."""
-        images = [path for path in (self.root / ".zbuild/fake/images").iterdir() if path.is_dir()]
+        folder = self.root / ".zbuild/fake/images"
+        images = [path for path in folder.iterdir() if path.is_dir() and path.name != "layers"]
         return max(images, key=lambda path: path.stat().st_mtime_ns)
 
     def failed(self, *arguments: str) -> Ended:

@@ -63,13 +63,14 @@ def _called(images: Mapping[str, StoredImage], reference: str) -> Iterator[str]:
     """Yield the images that may be meant: that with the name, else those with the digest, whatever they are called.
 
     A name is one image's: when that was pulled for another platform than the image that had the name before, the latter
-    is still what the registry has for its own.
+    is still what the registry has for its own. Of a name that nobody has any more, nothing is known.
     """
     names = local_names(reference)
-    yield from (image_id for name in names for image_id, image in images.items() if name in image.names)
+    named = [image_id for name in names for image_id, image in images.items() if name in image.names]
+    yield from named
     digest = parse_reference(names[0]).digest
     yield from (image_id for image_id, image in images.items() if digest and digest in image.digests)
-    if not is_local(reference):
+    if named and not is_local(reference):
         yield from (image.id for image in reversed([*images.values()]) if names[0] in image.former_names)
 
 
