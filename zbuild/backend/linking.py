@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from zbuild.backend.libc import last_error, libc
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,18 +24,13 @@ def without_mounts(folder: Path) -> Iterator[Path]:
     A file cannot be linked from one mount into another, not even on one file system; while any buildah runs, it has a
     folder of its store mounted upon itself.
     """
-    descriptor = _libc().syscall(_SYS_OPEN_TREE, _AT_FDCWD, bytes(folder), _OPEN_TREE_CLONE | os.O_CLOEXEC)
+    descriptor = libc().syscall(_SYS_OPEN_TREE, _AT_FDCWD, bytes(folder), _OPEN_TREE_CLONE | os.O_CLOEXEC)
     if descriptor < 0:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(folder))
+        raise last_error(str(folder))
     try:
         yield Path(f"/proc/self/fd/{descriptor}")
     finally:
         os.close(descriptor)
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 def link_tree(source: bytes, target: bytes) -> None:

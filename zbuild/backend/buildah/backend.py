@@ -173,7 +173,9 @@ class BuildahBackend:
         from zbuild.backend.buildah.transfer import export  # noqa: PLC0415 - most builds export nothing
 
         try:
-            return tuple(export(self._engine, self._image(image_id), folder, without) for image_id in image_ids)
+            return tuple(
+                export(self._engine, self._trees.image_of(image_id), folder, without) for image_id in image_ids
+            )
         except OSError as error:
             raise system_error(error, "cannot export") from error
 
@@ -195,9 +197,6 @@ class BuildahBackend:
     def sweep(self, keep: Collection[str], unfinished: Sequence[Unfinished]) -> tuple[str, ...]:
         """Remove what dead runs of this workspace left, and say what was removed."""
         return sweep(self._engine, self._trees, keep, unfinished)
-
-    def _image(self, image_id: str) -> str:
-        return self._trees.image_of(image_id) if is_tree(image_id) else image_id
 
     def cancel(self) -> None:
         """Stop all that runs; `build` calls end with InterruptedBuildError."""

@@ -53,7 +53,7 @@ class ImageRoots:
             with self._guard:
                 self._mounted.append(name)
             return root
-        plain = self._plain.of(self._trees.image_of(image_id) if is_tree(image_id) else image_id)
+        plain = self._plain.of(self._trees.image_of(image_id))
         with self._guard:
             self._containers.append(name)
         self._engine.call(commands.create(name, plain))

@@ -11,14 +11,13 @@ container at the same time: whoever calls it for one unmounts first.
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import shutil
 import time
-from functools import cache
 from pathlib import Path
 
+from zbuild.backend.libc import last_error, libc
 from zbuild.base.dataclass import dataclass
 
 _MNT_DETACH = 2
@@ -113,7 +112,7 @@ class Overlay:
         for _ in range(_ATTEMPTS):
             if layer:
                 self._forget_volatile(layer)
-            if not _libc().mount(b"overlay", bytes(place), b"overlay", 0, options):
+            if not libc().mount(b"overlay", bytes(place), b"overlay", 0, options):
                 return bytes(place)
             time.sleep(_PAUSE)
         place.rmdir()
@@ -141,12 +140,7 @@ def mount_options(root: bytes) -> tuple[str, ...] | None:
     return None
 
 
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
-
-
 def _unmount(place: Path) -> None:
     # EINVAL: nothing is mounted there, of a run that was killed between the two.
-    if _libc().umount2(bytes(place), _MNT_DETACH) and ctypes.get_errno() != errno.EINVAL:
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), str(place))
+    if libc().umount2(bytes(place), _MNT_DETACH) and (error := last_error(str(place))).errno != errno.EINVAL:
+        raise error

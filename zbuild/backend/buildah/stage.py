@@ -155,7 +155,7 @@ class StageRun:
                 return tree
             self._as_tree = False
             self._checkpointing = Checkpointing(self._order)  # by what commits cost
-        return self._container(self._trees.image_of(image_id) if is_tree(image_id) else image_id)
+        return self._container(self._trees.image_of(image_id))
 
     def _container(self, image_id: str) -> Container:
         """Make a working container of an image, whose configuration is the base's, or that of a result."""

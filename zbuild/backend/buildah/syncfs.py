@@ -5,24 +5,17 @@ buildah 1.28 syncs nothing: after a power cut an image is still listed, with fil
 
 from __future__ import annotations
 
-import ctypes
 import os
-from functools import cache
 
+from zbuild.backend.libc import last_error, libc
 from zbuild.base.errors import BackendError
-
-
-@cache
-def _libc() -> ctypes.CDLL:
-    return ctypes.CDLL(None, use_errno=True)
 
 
 def syncfs(path: str) -> None:
     """Sync the file system that a folder is on. Raises BackendError: what failed to sync is never tried again."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        if _libc().syncfs(descriptor):
-            reason = os.strerror(ctypes.get_errno())
-            raise BackendError("sync-failed", f"cannot bring {path} onto the disk: {reason}")
+        if libc().syncfs(descriptor):
+            raise BackendError("sync-failed", f"cannot bring {path} onto the disk: {last_error(path).strerror}")
     finally:
         os.close(descriptor)

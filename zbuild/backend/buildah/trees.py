@@ -172,11 +172,16 @@ class Trees:
             found[tree.id] = ImageUse((), in_use=False, layers={**shared, **own})
         return found
 
-    def image_of(self, tree_id: str) -> str:
-        """Return an image of what a tree holds, made when first asked for. Raises ImageGoneError, BackendError."""
-        tree = self.get(tree_id)
-        base = self.image_of(tree.below[0]) if tree.below else tree.image
-        name = self._engine.names.image(tree_id)
+    def image_of(self, image_id: str) -> str:
+        """Return an image as it is, and of a tree one of what it holds, made when first asked for.
+
+        Raises ImageGoneError, BackendError.
+        """
+        if not is_tree(image_id):
+            return image_id
+        tree = self.get(image_id)
+        base = self.image_of(tree.below[0] if tree.below else tree.image)
+        name = self._engine.names.image(tree.id)
         with self._lock:
             images = self._engine.store.images().values()
             found = next((image.id for image in images if name in image.names), "")
