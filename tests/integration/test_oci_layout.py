@@ -71,7 +71,7 @@ def packed(tree: Path, layout: Layout, compression: Compression, **fields: objec
     made: list[Layer] = []
 
     def write(file: object) -> str:
-        made.append(pack_folder(bytes(tree), file, compression, **fields))  # type: ignore[arg-type]
+        made.append(pack_folder(bytes(tree), file, compression, **fields))
         return made[0].descriptor.digest
 
     layout.put_by(write)

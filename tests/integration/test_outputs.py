@@ -74,7 +74,7 @@ def test_what_is_written_is_the_image(repo: Monorepo, output: str, transport: st
 def test_archives_of_docker_have_all_tags(repo: Monorepo) -> None:
     repo.build("api", "--output", "type=docker,dest=api.tar")
     with tarfile.open(repo.root / "api.tar") as archive:
-        (manifest,) = json.loads(archive.extractfile("manifest.json").read())  # type: ignore[union-attr]
+        (manifest,) = json.loads(archive.extractfile("manifest.json").read())
     assert manifest["RepoTags"] == ["docker.io/t/api:1", "docker.io/t/api:latest"]
 
 

@@ -114,7 +114,7 @@ class World:
         self.registry.asked.clear()
         meanings = Meanings(FetchedStore(self.folder), self._client)
         say = self.told.append
-        return Bases(self.store, meanings, self.locked, say, say, lambda: None, only_look=only_look)  # type: ignore[arg-type]
+        return Bases(self.store, meanings, self.locked, say, say, lambda: None, only_look=only_look)
 
     def _client(self, pace: Pace) -> Registry:
         self.paces.append(pace)

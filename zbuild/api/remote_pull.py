@@ -139,7 +139,7 @@ class Puller:
                 self._warn(f"the remote cache {store.name} has a false record of {stage}, which is not used: {error}")
                 self.refused.add(key)
                 continue
-            if not self._ttl or entry.created + self._ttl > time.time():
+            if entry.is_fresh(self._ttl, time.time()):
                 return Found(entry, key, store)
         return None
 

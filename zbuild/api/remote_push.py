@@ -138,10 +138,10 @@ class Pusher:
         if data is None:
             return "nothing"
         try:
-            created = decode_entry(data, key).created
+            entry = decode_entry(data, key)
         except EntryError:
             return "false"
-        return "good" if not self._ttl or created + self._ttl > time.time() else "false"
+        return "good" if entry.is_fresh(self._ttl, time.time()) else "false"
 
     def _bring_layer(self, folder: Path, record: Record, diff_id: str, stores: Sequence[GuardedStore]) -> None:
         """Bring a layer to the stores that lack it, or have it damaged; stages that share it wait for each other."""

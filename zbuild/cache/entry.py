@@ -52,6 +52,10 @@ class StageEntry:
     content: str
     created: float
 
+    def is_fresh(self, ttl: float, now: float) -> bool:
+        """Tell whether it is young enough to be used: `ttl` is in seconds, 0 for ever; `now` is unix time."""
+        return not ttl or self.created + ttl > now
+
     @property
     def image(self) -> ImageBlobs:
         """The manifest and config."""

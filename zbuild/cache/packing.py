@@ -39,7 +39,7 @@ def unpack(chunks: Iterator[bytes], diff_id: str, size: int, target: Path, check
     with target.open("wb") as file:
         sink = _Sink(file, size)
         try:
-            with zstandard.ZstdDecompressor().stream_writer(sink, closefd=False) as writer:  # type: ignore[arg-type]
+            with zstandard.ZstdDecompressor().stream_writer(sink, closefd=False) as writer:  # type: ignore[arg-type] # it only writes
                 for chunk in chunks:
                     check()
                     writer.write(chunk)
